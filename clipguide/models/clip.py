@@ -1,0 +1,168 @@
+"""CLIP networks: opened from a folder in open_clip's layout, or by open_clip's name and tag.
+
+A folder holds `open_clip_config.json`, `open_clip_model.safetensors`, `tokenizer.json` (without one the text is cut by
+CLIP's own byte-pair vocabulary, which open_clip carries) and, where the text tower is a BERT, its `config.json`.
+Opening a folder needs no network and no transformers. open_clip builds every tower but BERT, which is ours.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from clipguide.errors import UserError
+from clipguide.models.bert import BertConfig, BertText
+from clipguide.ops.vision_import import import_torchvision
+
+CONFIG, WEIGHTS, TOKENIZER, BERT = (
+    "open_clip_config.json",
+    "open_clip_model.safetensors",
+    "tokenizer.json",
+    "config.json",
+)
+_CLIP_MEAN, _CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+
+
+@dataclass(frozen=True)
+class OpenedClip:
+    """A CLIP ready for use, in float32 on the CPU and in eval mode.
+
+    model: encode_image((N, 3, size, size) after `mean` and `std`) and encode_text((N, L) int64), both -> (N, D), of any
+    length.
+    tokenise: texts -> (N, L) int64, each cut at `context_length` tokens.
+    token_count: how many tokens a text has, end marks included; more than `context_length` means that it is cut.
+    """
+
+    model: nn.Module
+    tokenise: Callable[[Sequence[str]], Tensor]
+    token_count: Callable[[str], int]
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    context_length: int
+
+
+def build_network(config: dict[str, Any], bert: BertConfig | None = None) -> nn.Module:
+    """An untrained CLIP. config: open_clip's `model_cfg`; with `bert` the text tower is that BERT."""
+    import_torchvision()
+    import open_clip
+
+    config = dict(config)
+    custom = config.pop("custom_text", False) or "timm_model_name" in config["vision_cfg"] or bert is not None
+    if bert is None:
+        return (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**config)
+    placeholder = {"layers": 1, "width": 8, "heads": 1, "vocab_size": 1, "context_length": 1}
+    model = open_clip.CustomTextCLIP(**(config | {"text_cfg": placeholder}))
+    model.text = BertText(bert, config["embed_dim"])
+    model.context_length, model.vocab_size = config["text_cfg"].get("context_length", 77), bert.vocab_size
+    return model
+
+
+def open_folder(path: str | Path) -> OpenedClip:
+    """Opens a folder in open_clip's layout (see the module's text). Errors: UserError when it is not one."""
+    folder = Path(path)
+    stored = _read_json(folder / CONFIG)
+    try:
+        config, preprocess = stored["model_cfg"], stored.get("preprocess_cfg", {})
+        bert = BertConfig.read(folder / BERT) if "hf_model_name" in config["text_cfg"] else None
+        model = build_network(config, bert)
+    except (KeyError, TypeError, OSError, json.JSONDecodeError) as error:
+        raise UserError(f"{folder / CONFIG} describes no CLIP that can be built ({error}); export it again") from error
+    _load_weights(model, folder / WEIGHTS)
+    context = config["text_cfg"].get("context_length", 77)
+    tokenise, token_count = _tokeniser(folder / TOKENIZER, context, fixed=bert is None)
+    return _opened(model, tokenise, token_count, context, preprocess)
+
+
+def open_name(model: str, pretrained: str, cache: str | Path | None = None) -> OpenedClip:
+    """Any model that open_clip knows, with a tag (fetched once into `cache`) or a local weights file.
+
+    Weights trained with QuickGELU, OpenAI's among them, get it though the name does not say so. No pickle is executed.
+    Errors: UserError for an unknown name or tag, listing the tags there are, and when the weights cannot be had.
+    """
+    import_torchvision()
+    import open_clip
+
+    if open_clip.get_model_config(model) is None:
+        raise UserError(f"open_clip has no model {model!r}; open_clip.list_models() names them, for example ViT-B-32")
+    tags = open_clip.list_pretrained_tags_by_model(model)
+    if pretrained not in tags and not Path(pretrained).is_file():
+        raise UserError(f"{model} has no weights {pretrained!r}; give a weights file or one of: {', '.join(tags)}")
+    quick = open_clip.get_pretrained_cfg(model, pretrained).get("quick_gelu", False)
+    try:
+        network = open_clip.create_model(
+            model, pretrained, force_quick_gelu=quick, cache_dir=cache and str(cache), require_pretrained=True
+        )
+    except Exception as error:  # hub, network, file and shape errors share no base class
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"the weights {pretrained!r} of {model} could not be opened ({reason}); check the network or give a file"
+        ) from error
+    preprocess = open_clip.get_model_preprocess_cfg(network)
+    tokenizer = open_clip.get_tokenizer(model)
+    return _opened(network, tokenizer, lambda text: _count(tokenizer, text), tokenizer.context_length, preprocess)
+
+
+def _count(tokenizer: Any, text: str) -> int:
+    if hasattr(tokenizer, "encode"):  # open_clip's byte pairs, two end marks
+        return len(tokenizer.encode(text)) + 2
+    return len(tokenizer.tokenizer(text)["input_ids"])
+
+
+def _opened(model: nn.Module, tokenise: Any, token_count: Any, context: int, preprocess: dict[str, Any]) -> OpenedClip:
+    size = model.visual.image_size
+    mean, std = preprocess.get("mean", _CLIP_MEAN), preprocess.get("std", _CLIP_STD)
+    size = size if isinstance(size, int) else size[0]
+    return OpenedClip(model.float().eval(), tokenise, token_count, size, tuple(mean), tuple(std), context)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read; a CLIP folder holds {CONFIG} and {WEIGHTS}") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON ({error}); export or download the model again") from error
+
+
+def _load_weights(model: nn.Module, path: Path) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        weights = {name: tensor.float() for name, tensor in load_file(path).items()}
+        model.load_state_dict(weights)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(
+            f"{path} does not fit its config or is damaged ({reason}); export or download it again"
+        ) from error
+
+
+def _tokeniser(
+    path: Path, context: int, *, fixed: bool
+) -> tuple[Callable[[Sequence[str]], Tensor], Callable[[str], int]]:
+    """fixed: pad every text to `context` tokens, else to the longest of the batch."""
+    if not path.exists():
+        import open_clip
+
+        tokenizer = open_clip.SimpleTokenizer(context_length=context)
+        return tokenizer, lambda text: _count(tokenizer, text)
+    from tokenizers import Tokenizer
+
+    cut, whole = Tokenizer.from_file(str(path)), Tokenizer.from_file(str(path))
+    cut.enable_truncation(context)
+    cut.enable_padding(length=context if fixed else None)
+    whole.no_truncation()
+    whole.no_padding()
+
+    def tokenise(texts: Sequence[str]) -> Tensor:
+        return torch.tensor([encoding.ids for encoding in cut.encode_batch(list(texts))], dtype=torch.int64)
+
+    return tokenise, lambda text: len(whole.encode(text).ids)
