@@ -1,0 +1,212 @@
+"""The public API: plan a picture, stream its steps, or just get it."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from clipguide import images, runs
+from clipguide.brief import Brief, parse_prompts
+from clipguide.core import Exportable, Step
+from clipguide.encoders import ClipEncoder
+from clipguide.errors import UserError
+from clipguide.methods import DEFAULT, METHODS
+from clipguide.options import Common, Guided, Settings, split, validate
+from clipguide.scores import Scorer
+from clipguide.weights import Models
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SCORE_EVERY = 5  # steps; a score costs one view
+STATE_EVERY = 10  # steps; a kill loses at most this many
+PATIENCE_MEMORY = 0.8  # weight of the past in the smoothed score
+
+
+def method(name: str) -> ModuleType:
+    """The method's module, with its `Settings` and `run`.  UserError for an unknown name."""
+    if name not in METHODS:
+        raise UserError(f"unknown method '{name}'; there are: {', '.join(METHODS)}")
+    return importlib.import_module(METHODS[name][0])
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A picture that is wholly described and checked, before any network is opened."""
+
+    method: str
+    texts: tuple[str, ...]
+    common: Common
+    settings: Settings
+    brief: Brief
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """All that makes the picture again, in JSON's types."""
+        from clipguide import __version__
+
+        settings = self.common.model_dump(mode="json") | self.settings.model_dump(mode="json")
+        return {"version": __version__, "method": self.method, "prompts": list(self.texts), "settings": settings}
+
+    def steps(self, models: Models) -> Iterator[Step]:
+        """Runs the method; see `core.optimise`."""
+        return method(self.method).run(self.brief, self.settings, models)
+
+    def scorer(self, models: Models) -> Scorer | None:
+        """Scores by the judges that guide; None for a method without any."""
+        if not isinstance(self.settings, Guided):
+            return None
+        return Scorer(models.judges(self.settings.clip), self.brief.prompts)
+
+
+def plan(texts: Sequence[str], method_name: str = DEFAULT, values: Mapping[str, Any] | None = None) -> Plan:
+    """Checks prompts and settings by name.  UserError names what is refused, and what is allowed."""
+    model = method(method_name).Settings
+    common_values, own_values = split(values or {}, [Common, model])
+    common, settings = validate(Common, common_values), validate(model, own_values)
+    if common.init is not None:
+        images.read(common.init, common.size)  # refuses a bad picture before anything is opened
+    brief = Brief(
+        parse_prompts(texts), common.size, common.seed, common.batch, common.seconds, common.init
+    )
+    return Plan(method_name, tuple(texts), common, settings, brief)
+
+
+def plan_again(recipe: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> Plan:
+    """The plan of a recipe (of a run, or of a picture's metadata), with changed settings."""
+    try:
+        return plan(recipe["prompts"], recipe["method"], recipe["settings"] | dict(changes or {}))
+    except (KeyError, TypeError) as error:
+        raise UserError(f"the recipe is incomplete ({error}); give a picture or run that clipguide wrote") from None
+
+
+def stream(*texts: str, method: str = DEFAULT, models: Models | None = None, **settings: Any) -> Iterator[Step]:
+    """Yields every `Step` of a picture; `for step in stream("a castle", steps=50): ...`.
+
+    settings: any of the method's and of `options.Common`, by name.  UserError for bad ones, before any model loads.
+    """
+    planned = plan(texts, method, settings)
+    return planned.steps(models or Models())
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A finished picture (or several, in a batch)."""
+
+    step: Step
+    recipe: dict[str, Any]
+
+    @property
+    def tensor(self) -> Tensor:
+        """(B, 3, H, W), sRGB in [0, 1]."""
+        return self.step.image
+
+    @property
+    def image(self) -> Image.Image:
+        """The first picture, for PIL and notebooks."""
+        return images.to_pil(self.tensor[0])
+
+    def save(self, path: Path | str) -> Path:
+        """Writes a PNG that knows how it was made; an existing file is kept and a number added."""
+        free = runs.unused(Path(path))
+        images.write(free, images.png(self.tensor[0], self.recipe))
+        return free
+
+
+def generate(*texts: str, method: str = DEFAULT, models: Models | None = None, **settings: Any) -> Picture:
+    """Makes a picture: `generate("a castle", seed=1).image`.  Arguments and errors as `stream`."""
+    planned = plan(texts, method, settings)
+    step = None
+    for step in planned.steps(models or Models()):  # noqa: B007
+        pass
+    return Picture(step, planned.recipe)
+
+
+def load_encoder(name: str = "clip-mini", device: str = "auto") -> ClipEncoder:
+    """A CLIP as an `core.Encoder`: a bundled name, a folder in open_clip's layout, or open_clip's MODEL/TAG."""
+    return Models(device).encoder(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A step on its way into a run's folder."""
+
+    step: Step
+    score: float | None  # the newest one; see `scores.Scorer`
+    seconds: float  # since the start, pauses left out
+
+
+def follow(planned: Plan, models: Models, run: runs.Run, *, frame_every: int = 0) -> Iterator[Progress]:
+    """Runs a plan into its folder: log, frames, previews, a state to resume from, at last the picture.
+
+    Goes on from the run's saved state if it has one.  Leaving the loop early keeps state and preview.
+    """
+    state, log = run.load_state(), run.log()
+    began = time.monotonic() - (log[-1]["seconds"] if state and log else 0)
+    if state is not None:
+        planned = _resumed(planned, state, time.monotonic() - began)
+    scorer, patience = planned.scorer(models), _Patience(planned.common.patience, log if state else [])
+    score: float | None = None
+    for step in planned.steps(models):
+        if scorer and (step.index % SCORE_EVERY == 0 or step.last):
+            score = float(scorer(step.image).mean())
+            if patience.exhausted(score, step.index):
+                step.finish()
+        if step.index % STATE_EVERY == 0 and not step.last:
+            run.save_state(step.state())
+            run.write("preview.png", images.png(step.image[0]))
+        if frame_every and (step.index % frame_every == 0 or step.last):
+            run.keep_frame(step.index, images.png(step.image[0]))
+        progress = Progress(step, score, time.monotonic() - began)
+        run.append(_entry(progress))
+        if step.last:
+            _finish(planned, run, step)
+        yield progress
+
+
+def _resumed(planned: Plan, state: dict[str, Any], spent: float) -> Plan:
+    seconds = planned.brief.seconds and max(1.0, planned.brief.seconds - spent)
+    return replace(planned, brief=replace(planned.brief, resume=state, seconds=seconds))
+
+
+def _entry(progress: Progress) -> dict[str, Any]:
+    step = progress.step
+    losses = {name: round(float(value), 5) for name, value in step.losses.items()}
+    score = progress.score and round(progress.score, 4)
+    seconds = round(progress.seconds, 2)
+    return {"step": step.index, "total": step.total, "seconds": seconds, "score": score, "losses": losses}
+
+
+def _finish(planned: Plan, run: runs.Run, step: Step) -> None:
+    for number, picture in enumerate(step.image, 1):
+        name = "picture.png" if number == 1 else f"picture-{number}.png"
+        run.write(name, images.png(picture, planned.recipe | {"number": number}))
+    if isinstance(step.canvas, Exportable):
+        for name, data in step.canvas.export().items():
+            run.write(name, data)
+    run.write("preview.png", images.png(step.image[0]))
+    run.forget_state()
+
+
+class _Patience:
+    """Tells when the smoothed score has not risen for `steps` steps; never with 0."""
+
+    def __init__(self, steps: int, log: Sequence[Mapping[str, Any]]) -> None:
+        self.steps, self.smooth, self.best, self.best_step = steps, None, float("-inf"), 0
+        for entry in log:
+            if entry["step"] % SCORE_EVERY == 0 and entry["score"] is not None:
+                self.exhausted(entry["score"], entry["step"])
+
+    def exhausted(self, score: float, step: int) -> bool:
+        past = score if self.smooth is None else self.smooth
+        self.smooth = PATIENCE_MEMORY * past + (1 - PATIENCE_MEMORY) * score
+        if self.smooth > self.best + 1e-4:
+            self.best, self.best_step = self.smooth, step
+        return bool(self.steps) and step - self.best_step >= self.steps

@@ -1,0 +1,120 @@
+"""What the user asks for: prompts, their grammar, and the picture's frame.
+
+Grammar.  `|` stands between prompts that act at once.  A prompt may end in `:weight` and `:weight:stop`.
+    a fox:1.5                 a weight; below 0 the picture moves away from the text
+    a fox:1:0.4               no more pull once the squared great-circle distance is below 0.4
+    @style.png:0.5            an image as the prompt
+    a fox | blurry:-0.3       two prompts
+A colon counts only when a number ends the prompt after it, so `Star Wars: a new hope`, `C:\\fox.png` and
+`http://host/fox` stay whole; between two digits it is part of the text too (`at 12:30`, `16:9`): to weigh such a text
+put a space before the colon (`at 12:30 :2`).  `\\|` is a plain bar.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from clipguide.errors import UserError
+
+NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+STOP = rf"(?:\s*:\s*(?P<stop>{NUMBER}))?"
+WEIGHTED = re.compile(rf"^(?P<text>.*?)(?P<space>\s*):\s*(?P<weight>{NUMBER}){STOP}$", re.DOTALL)
+MAX_WEIGHT = 100.0
+
+TEMPLATES: dict[str, tuple[str, ...]] = {
+    "none": ("{}",),
+    "picture": ("{}", "a picture of {}", "an image of {}", "{} in the middle of the picture"),
+    "photo": ("{}", "a photo of {}", "a good photo of {}", "a close photo of {}", "a photo of one {}"),
+    "painting": ("{}", "a painting of {}", "a colourful painting of {}", "art showing {}"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One thing that is asked for: a text, or an image file, with its weight.
+
+    stop: the loss (half the squared angle to the prompt, in rad^2; 1.2 is a right angle) under which the pull ends.
+    """
+
+    text: str = ""
+    image: Path | None = None
+    weight: float = 1.0
+    stop: float = 0.0
+
+    @property
+    def name(self) -> str:
+        return self.text if self.image is None else f"@{self.image.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """Everything about a picture that is no method's own setting.
+
+    size: (width, height) in px.  batch: pictures at once.  seconds: a budget that replaces the method's steps.
+    init: an image file to start from.  resume: a `Step.state()`.
+    """
+
+    prompts: tuple[Prompt, ...]
+    size: tuple[int, int] = (256, 256)
+    seed: int = 0
+    batch: int = 1
+    seconds: float | None = None
+    init: Path | None = None
+    resume: dict | None = None
+
+    def rng(self) -> torch.Generator:
+        """The dice of the start: a CPU generator, apart from the one that the loop rolls."""
+        return torch.Generator().manual_seed(self.seed)
+
+
+def parse_prompts(texts: Sequence[str]) -> tuple[Prompt, ...]:
+    """Every prompt of every text.  UserError when one is empty, or when all weights are 0."""
+    parts = [part.replace("\\|", "|") for text in texts for part in re.split(r"(?<!\\)\|", text)]
+    prompts = tuple(parse_prompt(part) for part in parts)
+    if not prompts:
+        raise UserError("no prompt was given; say what to draw, for example: clipguide generate 'a red fox'")
+    if not any(prompt.weight for prompt in prompts):
+        raise UserError("every prompt has weight 0, so nothing is asked for; give one a weight above 0")
+    return prompts
+
+
+def parse_prompt(part: str) -> Prompt:
+    """One prompt of the grammar above."""
+    text, weight, stop = part.strip(), 1.0, 0.0
+    match = WEIGHTED.match(text)
+    if match and not _colon_is_text(match):
+        text, weight, stop = match["text"].strip(), float(match["weight"]), float(match["stop"] or 0)
+    if not text or text == "@":
+        raise UserError(f"the prompt '{part}' is empty; write some words, or @FILE for an image")
+    if not math.isfinite(weight) or abs(weight) > MAX_WEIGHT:
+        raise UserError(f"the prompt '{part}' has weight {weight:g}; weights lie between -100 and 100")
+    if not text.startswith("@"):
+        return Prompt(text=text, weight=weight, stop=stop)
+    return Prompt(image=_image_file(text[1:]), weight=weight, stop=stop)
+
+
+def _colon_is_text(match: re.Match[str]) -> bool:
+    between_digits = match["text"][-1:].isdigit() and not match["space"] and match["weight"][0].isdigit()
+    port = re.fullmatch(r"@?\w+://[^/\s]*", match["text"])
+    return bool(between_digits or port)
+
+
+def _image_file(name: str) -> Path:
+    if re.match(r"\w+://", name):
+        raise UserError(f"the image prompt '{name}' is an address; save the picture and give @FILE")
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise UserError(f"the image prompt '{name}' is no file here; give @FILE with a picture that exists")
+    return path
+
+
+def split_weight(text: str) -> tuple[str, float]:
+    """'name:0.5' -> ('name', 0.5); the weight is 1 where none is given.  For lists of encoders."""
+    prompt = parse_prompt(text)
+    return prompt.text, prompt.weight

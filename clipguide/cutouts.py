@@ -1,0 +1,187 @@
+"""Through which windows the picture is judged.
+
+A `Cutouts` is a function (tick, side) -> `Crop`: it rolls the dice once, and the crop then shows any image through the
+same windows.  All views come out of one batched warp; where a view shrinks the picture, it is halved first, so that
+nothing aliases.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from clipguide.core import Cutouts, Tick
+from clipguide.ops.colour import jitter_matrices
+from clipguide.ops.warp import sample, window_grid
+
+SQUARE = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])  # corners as (x, y)
+OVERHANG = 0.1  # of a close window's side may lie outside the picture, so that edges are seen as often as the middle
+NOISE_MARGIN = 64  # px: one sheet of noise serves all views, each through its own window
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Dice already rolled: n windows of `side` px, each with its own colours, noise and holes.  A `core.Crop`.
+
+    place: (n, 2) in [0, 1], from one edge of the picture to the other.  extent: (n,) the window's side as a share of
+    the picture's longer side where `far` (n,) holds, of its shorter side elsewhere.  shape: (n, 4, 2) the corners
+    about 0 of a window of side 1.  fill: (n, 3) what lies outside.
+    """
+
+    side: int
+    place: Tensor
+    extent: Tensor
+    far: Tensor
+    shape: Tensor
+    mirror: bool = False  # outside the picture lies its mirror image, not the fill
+    fill: Tensor = field(default_factory=lambda: torch.empty(0))
+    colour: Tensor | None = None  # (n, 3, 3)
+    noise: tuple[Tensor, Tensor, Tensor] | None = None  # sheet (3, S + margin, S + margin), offsets (n, 2), scales (n,)
+    holes: Tensor | None = None  # (n, 4) as x0, y0, x1, y1 in the view's unit square
+
+    @property
+    def count(self) -> int:
+        return len(self.extent)
+
+    def part(self, chunk: int, chunks: int) -> Windows:
+        """Every chunks-th view, so that each share has near and far ones."""
+        take = slice(chunk, None, chunks)
+        noise = self.noise and (self.noise[0], self.noise[1][take], self.noise[2][take])
+        return replace(
+            self,
+            place=self.place[take],
+            extent=self.extent[take],
+            far=self.far[take],
+            shape=self.shape[take],
+            fill=self.fill[take],
+            colour=None if self.colour is None else self.colour[take],
+            noise=noise,
+            holes=None if self.holes is None else self.holes[take],
+        )
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (n * B, 3, side, side), view after view."""
+        height, width = image.shape[-2:]
+        pixels = self.extent * torch.where(self.far, max(height, width), min(height, width))  # (n,)
+        extent = pixels[:, None] / torch.tensor([width, height])  # (n, 2)
+        reach = (extent * (0.5 - OVERHANG)).clamp(max=0.5)
+        centre = reach + self.place * (1 - 2 * reach)
+        corners = centre[:, None] + self.shape * extent[:, None]
+        levels = (pixels / self.side).clamp(min=1).log2().round().long()
+        grid = window_grid(corners.to(image), self.side)
+        views = sample(image, grid, levels, None if self.mirror else self.fill)
+        return self._paint(views.unflatten(0, (self.count, -1))).flatten(0, 1)
+
+    def _paint(self, views: Tensor) -> Tensor:
+        """Colours, noise and holes on (n, B, 3, S, S)."""
+        if self.colour is not None:
+            views = torch.einsum("nrc,nbchw->nbrhw", self.colour.to(views), views)
+        if self.noise is not None:
+            sheet, offsets, scales = self.noise
+            rows = [sheet[:, y : y + self.side, x : x + self.side] for x, y in offsets.tolist()]
+            views = views + (torch.stack(rows) * scales[:, None, None, None]).to(views)[:, None]
+        if self.holes is not None:
+            ticks = ((torch.arange(self.side) + 0.5) / self.side).to(views)
+            x0, y0, x1, y1 = self.holes.to(views)[:, :, None].unbind(1)
+            column, row = (ticks >= x0) & (ticks < x1), (ticks >= y0) & (ticks < y1)  # (n, S)
+            hole = (row[:, :, None] & column[:, None, :])[:, None, None]
+            views = torch.where(hole, torch.full_like(views, 0.5), views)
+        return views
+
+
+def whole() -> Cutouts:
+    """One clean view of all of the picture at its true aspect, on mid grey.  For scores."""
+
+    def cut(tick: Tick, side: int) -> Windows:
+        middle, grey = torch.full((1, 2), 0.5), torch.full((1, 3), 0.5)
+        return Windows(side, middle, torch.ones(1), torch.ones(1, dtype=torch.bool), (SQUARE - 0.5)[None], fill=grey)
+
+    return cut
+
+
+def crops(
+    count: int,
+    *,
+    zoom: tuple[float, float] = (0.4, 0.95),
+    wide: float = 0.4,
+    turn: float = 12.0,
+    perspective: float = 0.2,
+    jitter: float = 0.1,
+    noise: float = 0.1,
+    erase: float = 0.3,
+    late: tuple[float, float] | None = None,
+) -> Cutouts:
+    """`count` random views: a share `wide` shows the whole picture at its true aspect, the others zoom in.
+
+    zoom: range of a close view's side, as a share of the picture's shorter side; `late` is the range at the end of the
+    run, and the range moves from one to the other.  turn: degrees either way.  perspective: shift of the corners, as
+    a share of the side.  jitter: hue (x 2 pi), saturation and brightness, either way.  noise: largest standard
+    deviation.  erase: the share of views with a hole.  The mix is pixray's (60 % close, 40 % whole on a random grey);
+    affine, perspective, jitter and holes are what the VQGAN+CLIP tools found to be the robust core.
+    """
+
+    def cut(tick: Tick, side: int) -> Windows:
+        def roll(*shape: int) -> Tensor:
+            return torch.rand(*shape, generator=tick.rng)
+
+        far = round(count * wide) if count > 1 else 1
+        low, high = _between(zoom, late or zoom, tick.progress)
+        dice, is_far = roll(count), torch.arange(count) < far
+        angle = (roll(count) * 2 - 1) * math.radians(turn)
+        bend = (roll(count, 4, 2) - 0.5) * perspective
+        grey = roll(count, 1).expand(-1, 3)
+        return Windows(
+            side,
+            roll(count, 2),
+            torch.where(is_far, 1 + 0.15 * dice, low + (high - low) * dice),
+            is_far,
+            _turned(SQUARE - 0.5 + bend, angle, flip=roll(count) < 0.5),
+            fill=grey,
+            colour=_colours(roll(3, count), jitter),
+            noise=_noise(tick, side, roll(count, 3), noise),
+            holes=_holes(roll(count, 5), erase),
+        )
+
+    return cut
+
+
+def patches(count: int, *, extent: float = 0.25, perspective: float = 0.5) -> Cutouts:
+    """`count` close views, each `extent` of the shorter side, bent in perspective: CLIPstyler's patches."""
+    return crops(count, zoom=(extent, extent), wide=0.0, turn=0, perspective=perspective, jitter=0, noise=0, erase=0)
+
+
+def _between(start: tuple[float, float], end: tuple[float, float], progress: float) -> tuple[float, float]:
+    low, high = (a + (b - a) * progress for a, b in zip(start, end, strict=True))
+    return low, high
+
+
+def _turned(corners: Tensor, angle: Tensor, flip: Tensor) -> Tensor:
+    cos, sin = angle.cos(), angle.sin()
+    turn = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)  # (n, 2, 2)
+    sign = torch.stack([1 - 2 * flip.float(), torch.ones_like(angle)], -1)[:, None]
+    return (corners @ turn.mT) * sign
+
+
+def _colours(dice: Tensor, jitter: float) -> Tensor | None:
+    if not jitter:
+        return None
+    hue, saturation, gain = (dice * 2 - 1) * jitter
+    return jitter_matrices(hue * math.tau * 0.5, 1 + 2 * saturation, 1 + gain)
+
+
+def _noise(tick: Tick, side: int, dice: Tensor, noise: float) -> tuple[Tensor, Tensor, Tensor] | None:
+    if not noise:
+        return None
+    sheet = torch.randn(3, side + NOISE_MARGIN, side + NOISE_MARGIN, generator=tick.rng)
+    return sheet, (dice[:, :2] * NOISE_MARGIN).long(), dice[:, 2] * noise
+
+
+def _holes(dice: Tensor, erase: float) -> Tensor | None:
+    if not erase:
+        return None
+    size = 0.15 + 0.3 * dice[:, :2]
+    corner = dice[:, 2:4] * (1 - size)
+    return torch.cat([corner, corner + size], 1) * (dice[:, 4:] < erase)

@@ -1,0 +1,52 @@
+"""Encoders: CLIPs that judge.  Each network's normalisation lives here and nowhere else."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from clipguide.errors import Notice
+from clipguide.models.clip import OpenedClip
+
+
+class ClipEncoder:
+    """A frozen CLIP on one device.  A `core.Encoder`.
+
+    name: what it is called in messages and scores.  size: the side of its views in px.
+    """
+
+    def __init__(self, opened: OpenedClip, name: str, device: torch.device | str = "cpu") -> None:
+        self.name, self.size, self.device = name, opened.size, torch.device(device)
+        self._opened = opened
+        self.model = opened.model.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+        self._mean = torch.tensor(opened.mean, device=self.device)[:, None, None]
+        self._std = torch.tensor(opened.std, device=self.device)[:, None, None]
+
+    @torch.no_grad()
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """-> (N, D), unit norm.  A text longer than the context is cut, with a `Notice` that says so."""
+        for text in texts:
+            count, most = self._opened.token_count(text), self._opened.context_length
+            if count > most:
+                message = f"{self.name} reads {most} tokens; '{text[:40]}...' has {count}, so its end is not read"
+                warnings.warn(message, Notice, stacklevel=2)
+        tokens = self._opened.tokenise(list(texts)).to(self.device)
+        return F.normalize(self.model.encode_text(tokens), dim=-1)
+
+    def encode_image(self, views: Tensor) -> Tensor:
+        """views: (N, 3, size, size), sRGB in [0, 1] -> (N, D), unit norm.  Differentiable."""
+        views = ((views - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
+        return F.normalize(self.model.encode_image(views), dim=-1)
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """An encoder with its share in the verdict."""
+
+    encoder: ClipEncoder
+    weight: float = 1.0

@@ -1,0 +1,45 @@
+"""Pixels: the picture itself under CLIP's gradient, the plainest of all canvases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from clipguide import images, schedules
+from clipguide.brief import Brief
+from clipguide.canvases.averaged import Averaged
+from clipguide.canvases.pixels import Pixels
+from clipguide.core import Step, Term, optimise
+from clipguide.cutouts import crops
+from clipguide.losses.prompt import prompt_terms
+from clipguide.losses.smooth import smooth
+from clipguide.options import Guided
+from clipguide.weights import Models
+
+
+class Settings(Guided):
+    lr: float = Field(0.02, gt=0, le=1, description="learning rate of the pixels")
+    smooth: float = Field(2.0, ge=0, le=100, description="weight of total variation; higher is calmer")
+    average: float = Field(0.9, ge=0, lt=1, description="moving average of the picture; 0 shows the last step")
+
+
+def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
+    """Yields the steps; see `core.optimise`."""
+    judges, cutouts = models.judges(settings.clip), crops(settings.cutouts)
+    pixels = Pixels(brief.size, rng=brief.rng(), lr=settings.lr, batch=brief.batch)
+    if brief.init is not None:
+        pixels.load(images.read(brief.init, brief.size))
+    terms = prompt_terms(
+        brief.prompts, judges, cutouts, templates=settings.templates, margin=settings.negative_margin
+    )
+    yield from optimise(
+        Averaged(pixels, settings.average).to(models.device),
+        [*terms, Term("smooth", smooth(), settings.smooth)],
+        steps=settings.steps,
+        seconds=brief.seconds,
+        seed=brief.seed,
+        chunks=settings.chunks,
+        lr_scale=schedules.cosine(0.1, warm_up=0.05),
+        resume=brief.resume,
+    )

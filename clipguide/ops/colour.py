@@ -1,0 +1,43 @@
+"""Colour maths on (B, 3, H, W) sRGB in [0, 1]."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+
+# Square root of the colour covariance of natural pictures, as measured for Lucid (Olah et al., "Feature
+# Visualization", 2017): a spectrum drawn along its columns has the colours of photographs.
+NATURAL = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
+
+
+def correlate(image: Tensor) -> Tensor:
+    """Decorrelated channels -> RGB, about 0: the first is brightness, the others two opponent colours."""
+    matrix = torch.tensor(NATURAL).to(image)
+    return torch.einsum("rc,bchw->brhw", matrix / matrix.norm(dim=0).amax(), image)
+
+
+def decorrelate(image: Tensor) -> Tensor:
+    """The inverse of `correlate`."""
+    matrix = torch.tensor(NATURAL).to(image)
+    return torch.einsum("cr,brhw->bchw", torch.linalg.inv(matrix / matrix.norm(dim=0).amax()), image)
+
+
+def luminance(image: Tensor) -> Tensor:
+    """-> (B, 1, H, W)."""
+    return torch.einsum("r,brhw->bhw", torch.tensor(LUMA).to(image), image)[:, None]
+
+
+def jitter_matrices(hue: Tensor, saturation: Tensor, gain: Tensor) -> Tensor:
+    """(n, 3, 3) matrices that turn the hue, scale the saturation and the brightness.
+
+    hue: (n,) radians about the grey axis.  saturation, gain: (n,) factors, 1 changes nothing.
+    """
+    axis = torch.full((3, 3), 1 / 3)
+    cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / 3**0.5
+    cos, sin = hue.cos()[:, None, None], hue.sin()[:, None, None]
+    turn = cos * torch.eye(3) + (1 - cos) * axis + sin * cross  # Rodrigues about (1, 1, 1)
+    grey = torch.tensor(LUMA).expand(3, 3)
+    scale = saturation[:, None, None]
+    return gain[:, None, None] * (scale * torch.eye(3) + (1 - scale) * grey) @ turn

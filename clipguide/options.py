@@ -1,0 +1,185 @@
+"""Settings: one pydantic field is the flag, its help, the check of a YAML file, and the control of the web page."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from clipguide.errors import UserError
+
+MIN_SIDE, MAX_SIDE = 16, 4096
+
+
+def _parse_size(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(\d+)\s*(?:[xX×,]\s*(\d+)\s*)?", value)
+    if not match:
+        raise ValueError("a size is WIDTHxHEIGHT in px, such as 256x256, or one number for a square")
+    return int(match[1]), int(match[2] or match[1])
+
+
+Side = Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE)]
+Size = Annotated[tuple[Side, Side], BeforeValidator(_parse_size)]
+
+
+class Settings(BaseModel):
+    """What a method can be told.  Immutable; unknown names and values out of range are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Common(Settings):
+    """What every method can be told."""
+
+    size: Size = Field((256, 256), description="width x height of the picture in px")
+    seed: int = Field(0, ge=0, lt=2**63, description="the dice: the same seed gives the same picture")
+    batch: int = Field(1, ge=1, le=64, description="pictures made at once")
+    seconds: float | None = Field(None, gt=0, description="spend this many seconds instead of a number of steps")
+    patience: int = Field(0, ge=0, description="stop when the score has not risen for so many steps; 0: never")
+    init: Path | None = Field(None, description="an image file to start from")
+
+
+class Output(Settings):
+    """What is written beside the picture; none of it changes the picture."""
+
+    out: Path | None = Field(None, description="also write the picture here; an existing file is kept, a number added")
+    runs: Path = Field(Path("outputs"), description="the folder in which each run gets a folder of its own")
+    save_every: int = Field(0, ge=0, description="keep a frame every so many steps; 0: none")
+    video: bool = Field(False, description="make a video of the run")
+    fps: int = Field(24, ge=1, le=120, description="frames a second of the video")
+
+
+class Guided(Settings):
+    """What every method that follows a CLIP can be told."""
+
+    steps: int = Field(100, ge=0, le=100_000, description="updates of the picture")
+    clip: str = Field("clip-mini", description="the CLIPs that judge, as NAME[:WEIGHT], joined by commas")
+    cutouts: int = Field(16, ge=1, le=1024, description="views of the picture that CLIP judges in a step")
+    chunk: int = Field(32, ge=1, le=1024, description="views judged at once; fewer need less memory")
+    templates: Literal["none", "picture", "photo", "painting"] = Field(
+        "none", description="sentences a prompt is put into, their embeddings averaged"
+    )
+    negative_margin: float = Field(
+        0.0, ge=-1, le=1, description="cosine below which a prompt of negative weight pushes no more"
+    )
+
+    @property
+    def chunks(self) -> int:
+        return -(-self.cutouts // self.chunk)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One field of a Settings model, as the command line and the web page need it."""
+
+    name: str
+    kind: str  # "int", "float", "bool", "choice", "size", "path", "text"
+    default: Any
+    help: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    optional: bool = False
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+
+def options(model: type[Settings]) -> list[Option]:
+    """Every field of the model, in order."""
+    return [_option(name, field) for name, field in model.model_fields.items()]
+
+
+def _option(name: str, field: Any) -> Option:
+    annotation, optional = field.annotation, False
+    if get_origin(annotation) in (Union, types.UnionType):
+        annotation = next(arg for arg in get_args(annotation) if arg is not type(None))
+        optional = True
+    limits = {key: getattr(mark, key, None) for mark in field.metadata for key in ("ge", "gt", "le", "lt")}
+    limits = {key: value for key, value in limits.items() if value is not None}
+    for mark in field.metadata:
+        limits |= {k: v for k in ("ge", "gt", "le", "lt") if (v := getattr(mark, k, None)) is not None}
+    low, high = limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))
+    choices = tuple(get_args(annotation)) if get_origin(annotation) is Literal else ()
+    return Option(name, _kind(annotation), field.default, field.description or "", low, high, choices, optional)
+
+
+def _kind(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return "choice"
+    if get_origin(annotation) is tuple:
+        return "size"
+    return {int: "int", float: "float", bool: "bool", Path: "path"}.get(annotation, "text")
+
+
+def add_flags(parser: argparse.ArgumentParser, model: type[Settings], title: str) -> None:
+    """One flag for each field; a flag that is not given leaves no value, so that YAML and defaults show through."""
+    group = parser.add_argument_group(title)
+    for option in options(model):
+        action: dict[str, Any] = {"default": argparse.SUPPRESS, "help": _help(option)}
+        if option.kind == "bool":
+            action["action"] = argparse.BooleanOptionalAction
+        else:
+            action["metavar"] = "|".join(option.choices) or option.kind.upper()
+        group.add_argument(option.flag, dest=option.name, **action)
+
+
+def _help(option: Option) -> str:
+    limits = [f"from {option.low:g}"] * (option.low is not None) + [f"to {option.high:g}"] * (option.high is not None)
+    default = "" if option.default is None else f"default {show(option.default)}"
+    return f"{option.help} ({', '.join([*limits, default]).strip(', ')})".replace(" ()", "").replace("%", "%%")
+
+
+def show(value: Any) -> str:
+    """A value as the command line writes it: (256, 192) is 256x192."""
+    return "x".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+
+
+def validate(model: type[Settings], values: Mapping[str, Any]) -> Any:
+    """The model with these values.  UserError names the first value that is refused, and what is allowed."""
+    unknown = [name for name in values if name not in model.model_fields]
+    if unknown:
+        raise UserError(f"unknown setting '{unknown[0]}'; there are: {', '.join(model.model_fields)}")
+    try:
+        return model(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        flag = name.replace("_", "-")
+        said = first["msg"].removeprefix("Value error, ")
+        raise UserError(f"--{flag} {show(values[name])}: {said[0].lower()}{said[1:]}") from None
+
+
+def split(values: Mapping[str, Any], models: Iterable[type[Settings]]) -> list[dict[str, Any]]:
+    """The values that belong to each model.  UserError for a name that belongs to none."""
+    models = list(models)
+    names = [name for model in models for name in model.model_fields]
+    for name in values:
+        if name not in names:
+            raise UserError(f"unknown setting '{name}'; there are: {', '.join(names)}")
+    return [{n: v for n, v in values.items() if n in model.model_fields} for model in models]
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Settings by name from a YAML file; names may be written with - or _."""
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--config {path}: cannot be read ({error.__class__.__name__}); give a YAML file") from None
+    except yaml.YAMLError as error:
+        where = f" in line {error.problem_mark.line + 1}" if getattr(error, "problem_mark", None) else ""
+        raise UserError(f"--config {path}: no YAML{where}; write lines such as 'steps: 200'") from None
+    if not isinstance(values, dict):
+        raise UserError(f"--config {path}: holds a {type(values).__name__}; write lines such as 'steps: 200'")
+    return {str(name).replace("-", "_"): value for name, value in values.items()}

@@ -1,0 +1,139 @@
+"""A run's folder: how the picture is made, what has come of it, and the state it can be resumed from.
+
+    outputs/a-red-fox/
+        recipe.json     method, prompts and every setting: enough to make the picture again
+        log.jsonl       a line for each step: step, total, seconds, score, losses
+        state.pt        parameters, optimiser, dice and step; resumes to the identical picture
+        preview.png     the newest frame
+        frames/         one PNG for each kept step
+        picture.png     the result; picture-2.png and so on in a batch
+    Every file is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clipguide import images
+from clipguide.errors import UserError
+
+MAX_NAME = 60
+
+
+def slug(text: str) -> str:
+    """A legal, telling file name: letters of any script, digits and dashes; "picture" when nothing is left."""
+    words = re.sub(r"[^\w]+", "-", unicodedata.normalize("NFC", text).lower()).strip("-_")
+    return words[:MAX_NAME].rstrip("-_") or "picture"
+
+
+def unused(path: Path) -> Path:
+    """The path itself, or with -2, -3, ... before its ending when it is taken."""
+    candidate, number = path, 1
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run's folder."""
+
+    folder: Path
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """UserError when the folder holds none."""
+        path = self.folder / "recipe.json"
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise UserError(f"{self.folder} is no run: it has no readable recipe.json; give a run's folder") from None
+
+    @property
+    def picture(self) -> Path:
+        return self.folder / "picture.png"
+
+    @property
+    def finished(self) -> bool:
+        return self.picture.exists() and not (self.folder / "state.pt").exists()
+
+    def log(self) -> list[dict[str, Any]]:
+        """A dict for each logged step, oldest first; a line cut short by a kill is left out."""
+        path, entries = self.folder / "log.jsonl", []
+        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+            try:
+                entries.append(json.loads(line))
+            except ValueError:
+                continue
+        return entries
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+    def write(self, name: str, data: bytes) -> Path:
+        images.write(self.folder / name, data)
+        return self.folder / name
+
+    def save_state(self, state: Mapping[str, Any]) -> None:
+        import torch
+
+        buffer = io.BytesIO()
+        torch.save(dict(state), buffer)
+        self.write("state.pt", buffer.getvalue())
+
+    def load_state(self) -> dict[str, Any] | None:
+        """None where no state was saved.  UserError when it is damaged.  Executes no code."""
+        import pickle
+
+        import torch
+
+        path = self.folder / "state.pt"
+        if not path.exists():
+            return None
+        try:
+            return torch.load(path, weights_only=True)
+        except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
+            raise UserError(f"{path} is damaged ({str(error).splitlines()[0]}); rerun the recipe instead") from None
+
+    def forget_state(self) -> None:
+        """The run is over: there is nothing left to resume."""
+        (self.folder / "state.pt").unlink(missing_ok=True)
+
+    def keep_frame(self, step: int, data: bytes) -> None:
+        (self.folder / "frames").mkdir(exist_ok=True)
+        self.write(f"frames/{step:06d}.png", data)
+
+    def frames(self) -> list[Path]:
+        return sorted((self.folder / "frames").glob("[0-9]*.png"))
+
+
+def create(root: Path, recipe: Mapping[str, Any]) -> Run:
+    """A new folder under `root`, named after the prompt.  UserError when it cannot be written."""
+    name = slug(" ".join(recipe["prompts"]))
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        folder = _make_unused(root / name)
+        run = Run(folder)
+        run.write("recipe.json", json.dumps(recipe, ensure_ascii=False, indent=1, sort_keys=True).encode())
+    except OSError as error:
+        raise UserError(f"--runs {root}: cannot be written ({error.strerror}); give another folder") from None
+    return run
+
+
+def _make_unused(path: Path) -> Path:
+    while True:  # another process may take the name between the look and the mkdir
+        folder = unused(path)
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            continue

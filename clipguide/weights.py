@@ -1,0 +1,154 @@
+"""Models: from a name to a verified network.
+
+A name is a bundled checkpoint (`checkpoints/manifest.toml` lists them), a folder in open_clip's layout, or
+`MODEL/TAG` for any model and tag of open_clip (`ViT-B-32/openai`), where the tag may be a weights file.
+No checkpoint ever executes code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from clipguide.brief import split_weight
+from clipguide.encoders import ClipEncoder, Judge
+from clipguide.errors import UserError
+
+if TYPE_CHECKING:
+    from clipguide.models.clip import OpenedClip
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+MANIFEST = "manifest.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One entry of the manifest.  folder: beside the manifest; None for weights that are fetched when asked for."""
+
+    name: str
+    kind: str  # "clip", "vqgan", ...
+    licence: str
+    about: str
+    folder: Path | None = None
+    source: str = ""  # MODEL/TAG, for weights that are fetched
+    files: Mapping[str, str] = field(default_factory=dict)  # file name -> sha256
+
+    @property
+    def bytes(self) -> int:
+        """What lies on disk; 0 for weights that are fetched."""
+        return sum((self.folder / name).stat().st_size for name in self.files) if self.folder else 0
+
+
+def checkpoints_folder() -> Path:
+    """Where the bundled weights lie: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    for folder in (package / "checkpoints", package.parent / "checkpoints"):
+        if (folder / MANIFEST).is_file():
+            return folder
+    raise UserError(f"no checkpoints/{MANIFEST} beside {package}; install clipguide again")
+
+
+def read_manifest(folder: Path) -> dict[str, Checkpoint]:
+    """The checkpoints that a manifest.toml lists.  UserError when it cannot be read."""
+    path = folder / MANIFEST
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+        return {name: _checkpoint(folder, name, entry) for name, entry in entries.items()}
+    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise UserError(f"{path} cannot be read ({error}); install clipguide again") from None
+
+
+def _checkpoint(folder: Path, name: str, entry: Mapping[str, Any]) -> Checkpoint:
+    files = entry.get("files", {})
+    place = folder / name if files else None
+    return Checkpoint(name, entry["kind"], entry["licence"], entry["about"], place, entry.get("source", ""), files)
+
+
+def faults(checkpoint: Checkpoint) -> list[str]:
+    """What is wrong with a bundled checkpoint's files, a line each; none when all have their sha256."""
+    found = []
+    for name, expected in checkpoint.files.items():
+        path = checkpoint.folder / name
+        if not path.is_file():
+            found.append(f"{path} is missing; install clipguide again")
+        elif sha256(path) != expected:
+            found.append(f"{path} is damaged: its sha256 is not the manifest's; install clipguide again")
+    return found
+
+
+def sha256(path: Path) -> str:
+    """The digest of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """auto: CUDA, else Apple's GPU, else the CPU.  UserError when the machine lacks the one that is named."""
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if there[kind]))
+    if not there.get(name.partition(":")[0], False):
+        raise UserError(f"--device {name} is not here; this machine has: {', '.join(k for k in there if there[k])}")
+    return torch.device(name)
+
+
+class Models:
+    """Opens networks by name, each once, on one device."""
+
+    def __init__(self, device: str = "auto", folder: Path | None = None) -> None:
+        self.device = pick_device(device)
+        self.manifest = read_manifest(folder or checkpoints_folder())
+        self._encoders: dict[str, ClipEncoder] = {}
+
+    def encoder(self, name: str) -> ClipEncoder:
+        """The CLIP of that name.  UserError when there is none, or its files are missing or damaged."""
+        if name not in self._encoders:
+            self._encoders[name] = ClipEncoder(self._open_clip(name), name, self.device)
+        return self._encoders[name]
+
+    def judges(self, names: str) -> list[Judge]:
+        """'clip-mini,ViT-B-32/openai:0.5' -> the encoders with their weights.  UserError when no weight is above 0."""
+        judges = []
+        for part in names.split(","):
+            name, weight = split_weight(part)
+            if weight <= 0:
+                raise UserError(f"--clip {part.strip()}: a CLIP's weight must be above 0")
+            judges.append(Judge(self.encoder(name), weight))
+        return judges
+
+    def checkpoint(self, name: str, kind: str) -> Path:
+        """The folder of a bundled checkpoint of that kind, or the folder or file that `name` is the path of."""
+        entry = self.manifest.get(name)
+        if entry is not None and entry.folder is not None and entry.kind == kind:
+            missing = [file for file in entry.files if not (entry.folder / file).is_file()]
+            if missing:
+                raise UserError(f"{entry.folder / missing[0]} is missing; install clipguide again")
+            return entry.folder
+        path = Path(name).expanduser()
+        if path.exists():
+            return path
+        bundled = [entry.name for entry in self.manifest.values() if entry.kind == kind and entry.folder]
+        raise UserError(f"there is no {kind} '{name}'; bundled: {', '.join(bundled) or 'none'}; or give a path")
+
+    def _open_clip(self, name: str) -> OpenedClip:
+        from clipguide.models.clip import open_folder, open_name
+
+        entry = self.manifest.get(name)
+        source = entry.source if entry is not None and entry.source else name
+        model, slash, tag = source.partition("/")
+        if slash and not Path(source).expanduser().exists() and not source.startswith((".", "/", "~")):
+            return open_name(model, tag, cache=os.environ.get("CLIPGUIDE_CACHE"))
+        return open_folder(self.checkpoint(name, "clip"))
