@@ -76,7 +76,7 @@ def open_folder(path: str | Path) -> OpenedClip:
         raise UserError(f"{folder / CONFIG} describes no CLIP that can be built ({error}); export it again") from error
     _load_weights(model, folder / WEIGHTS)
     context = config["text_cfg"].get("context_length", 77)
-    tokenise, token_count = _tokeniser(folder / TOKENIZER, context, fixed=bert is None)
+    tokenise, token_count = read_tokeniser(folder / TOKENIZER, context, fixed=bert is None)
     return _opened(model, tokenise, token_count, context, preprocess)
 
 
@@ -145,7 +145,7 @@ def _load_weights(model: nn.Module, path: Path) -> None:
         ) from error
 
 
-def _tokeniser(
+def read_tokeniser(
     path: Path, context: int, *, fixed: bool
 ) -> tuple[Callable[[Sequence[str]], Tensor], Callable[[str], int]]:
     """fixed: pad every text to `context` tokens, else to the longest of the batch."""

@@ -1,4 +1,4 @@
-"""Frozen batch norms folded into the convolutions before them: the same function, a fifth to a third faster on a CPU."""
+"""Frozen batch norms folded into the convolutions before them: the same function, a fifth faster on a CPU."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NORMS = (nn.BatchNorm2d,)  # timm's BatchNormAct2d among them
 
 
 def fold_norms(tower: nn.Module) -> list[tuple[str, str]]:
-    """Folds, in place, every batch norm that is registered right after a convolution; what remains of it is its activation.
+    """Folds, in place, each batch norm that is registered right after a convolution; its activation remains.
 
     tower: in eval mode, and a network that calls its layers in the order of registration, as timm's and open_clip's do.
     Returns the (convolution, norm) names for `unfolded`.
@@ -34,7 +34,7 @@ def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
 
 
 def unfolded(state: dict[str, Tensor], pairs: list[tuple[str, str]], eps: float) -> dict[str, Tensor]:
-    """A folded network's state dict under the names of the original one; its norms only add the bias that was folded in.
+    """A folded network's state dict under the names of the original one, whose norms then add a bias alone.
 
     eps: the norms' own; their variance is stored as 1 - eps, so that they divide by one.
     """

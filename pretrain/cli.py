@@ -1,0 +1,35 @@
+"""python -m pretrain data | align | train | export | evaluate: each command's module is imported when it is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from clipguide.errors import UserError
+
+COMMANDS = {
+    "data": ("pretrain.data.cli", "fetch sources, build shards, show them"),
+    "align": ("pretrain.align", "the closed-form start of clip-mini"),
+    "train": ("pretrain.run", "train a CLIP on shards, or resume"),
+    "export": ("pretrain.export", "a checkpoint's averaged weights as a CLIP folder"),
+    "evaluate": ("pretrain.evaluate.cli", "measure a CLIP"),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command. 0 when it is done, 1 for a fault at run time, 2 for bad input (one line on stderr)."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if not given or given[0] in ("-h", "--help"):
+        print("usage: python -m pretrain COMMAND [options]\n")
+        print("\n".join(f"  {name:10}{text}" for name, (_, text) in COMMANDS.items()))
+        return 0 if given else 2
+    if given[0] not in COMMANDS:
+        print(f"no command {given[0]!r}; use one of {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    try:
+        return import_module(COMMANDS[given[0]][0]).main(given[1:]) or 0
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,57 @@
+"""`python -m pretrain export`: a run's averaged weights as a CLIP folder that clipguide and open_clip read."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from clipguide.models.bert import BertConfig
+from clipguide.models.clip import BERT, TOKENIZER, build_network
+from clipguide.models.fold import unfolded
+from pretrain import checkpoint
+from pretrain.models import write_folder
+from pretrain.run import Start, open_start
+
+
+def export(begun: Start, state: dict[str, Tensor], folder: Path, keep: float = 1.0) -> nn.Module:
+    """Writes the folder; `state`: a trained state dict with folded norms.
+
+    keep: share of the training in the weights, the rest is the start: weights half-way between forget less
+    (Wortsman et al. 2022, arXiv 2109.01903).
+    """
+    before = begun.opened.model.state_dict()
+    mixed = {
+        name: before[name].lerp(tensor, keep) if tensor.is_floating_point() else tensor
+        for name, tensor in state.items()
+    }
+    config = begun.stored["model_cfg"]
+    described = begun.folder / BERT
+    model = build_network(config, BertConfig.read(described) if described.exists() else None)
+    model.load_state_dict(unfolded(mixed, begun.pairs, _eps(model)))
+    tokenizer = begun.folder / TOKENIZER
+    write_folder(folder, model, config, begun.stored["preprocess_cfg"], tokenizer if tokenizer.exists() else None)
+    return model
+
+
+def _eps(model: nn.Module) -> float:
+    return next((m.eps for m in model.visual.modules() if isinstance(m, nn.BatchNorm2d)), 0.0)
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m pretrain export", description=__doc__)
+    parser.add_argument("--run", type=Path, required=True, help="folder of a run")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--keep", type=float, default=1.0, help="share of the training in the weights, 0 to 1")
+    parser.add_argument("--last", action="store_true", help="the last weights instead of their average")
+    options = parser.parse_args(arguments)
+    stored = checkpoint.read(options.run / "checkpoint.pt")
+    described = json.loads((options.run / "run.json").read_text(encoding="utf-8"))
+    state = stored["model"] if options.last else stored["model"] | stored["average"]
+    with torch.no_grad():
+        export(open_start(Path(described["start"])), state, options.out, options.keep)
+    print(f"{options.out}: step {stored['step']} of {described['config']['steps']}")
+    return 0

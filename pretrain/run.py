@@ -1,0 +1,126 @@
+"""`python -m pretrain train`: a run's folder, its progress, its checkpoints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from clipguide.errors import UserError
+from clipguide.models.clip import CONFIG, OpenedClip, open_folder
+from clipguide.models.fold import fold_norms
+from pretrain import checkpoint
+from pretrain.feed import Feed
+from pretrain.models import embed_texts, normalise
+from pretrain.pairs import TextCache
+from pretrain.train import Inputs, NotFinite, TrainConfig, TrainState, start, train
+
+
+@dataclass(frozen=True)
+class Start:
+    """The CLIP folder a run begins from, opened and made ready to train."""
+
+    opened: OpenedClip
+    stored: dict[str, Any]
+    pairs: list[tuple[str, str]]  # (convolution, norm) that were folded
+    folder: Path
+
+
+def open_start(folder: Path) -> Start:
+    """Opens the folder; batch norms are folded (their statistics stay) and convolutions run channels-last."""
+    opened = open_folder(folder)
+    pairs = [(f"visual.{conv}", f"visual.{norm}") for conv, norm in fold_norms(opened.model.visual)]
+    opened.model.to(memory_format=torch.channels_last)
+    return Start(opened, json.loads((folder / CONFIG).read_text(encoding="utf-8")), pairs, folder)
+
+
+def make_inputs(begun: Start, config: TrainConfig) -> Inputs:
+    """How the model sees pictures and texts, and the ImageNet anchor where the config weighs it."""
+    opened, model = begun.opened, begun.opened.model
+    cache = None
+    if config.lock_text and hasattr(model.text, "pool"):
+        cache = TextCache(lambda texts: embed_texts(model, opened.tokenise, texts))
+    anchor = None
+    if config.classes or config.distil:
+        from pretrain.anchor import imagenet_anchor
+
+        anchor = imagenet_anchor(model, opened.tokenise, begun.stored["preprocess_cfg"])
+    return Inputs(opened.tokenise, lambda images: normalise(images, begun.stored["preprocess_cfg"]), cache, anchor)
+
+
+def main(arguments: list[str]) -> int:
+    options = _parser().parse_args(arguments)
+    values = {f.name: getattr(options, f.name) for f in fields(TrainConfig)}
+    config = TrainConfig(**values)
+    torch.set_num_threads(options.threads)
+    begun = open_start(options.start)
+    state = start(begun.opened.model, config)
+    saved = options.out / "checkpoint.pt"
+    if options.resume:
+        checkpoint.load(saved, state, config)
+    elif saved.exists():
+        raise UserError(f"{saved} is there; add --resume to go on with it, or give another --out")
+    inputs = make_inputs(begun, config)
+    feed = Feed(options.shards, config.batch, seed=config.seed, skip=state.step * config.batch)
+    options.out.mkdir(parents=True, exist_ok=True)
+    described = {"start": str(options.start), "shards": str(options.shards), "config": asdict(config)}
+    (options.out / "run.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+    _follow(state, config, inputs, feed, options)
+    checkpoint.save(saved, state, config)
+    print(f"done: {saved}; make a CLIP folder of it with: python -m pretrain export --run {options.out} --out FOLDER")
+    return 0
+
+
+def _follow(state: TrainState, config: TrainConfig, inputs: Inputs, feed: Feed, options: argparse.Namespace) -> None:
+    from torch.utils.tensorboard import SummaryWriter
+    from tqdm import tqdm
+
+    saved, written = time.monotonic(), options.out / "checkpoint.pt"
+    with SummaryWriter(options.out / "log") as log, tqdm(total=config.steps, initial=state.step) as bar:
+        try:
+            for step in train(state, feed, config, inputs):
+                bar.update()
+                terms = {name: f"{value:.3f}" for name, value in step.losses.items()}
+                bar.set_postfix({"img/s": f"{step.images_per_second:.0f}", "scale": f"{step.scale:.1f}"} | terms)
+                for name, value in step.losses.items():
+                    log.add_scalar(f"loss/{name}", value, step.index)
+                log.add_scalar("scale", step.scale, step.index)
+                log.add_scalar("gradient", step.gradient, step.index)
+                log.add_scalar("images_per_second", step.images_per_second, step.index)
+                if time.monotonic() - saved > options.save_every:
+                    checkpoint.save(written, state, config)
+                    saved = time.monotonic()
+        except NotFinite as error:
+            torch.save({"images": error.pairs.images, "texts": error.pairs.texts}, options.out / "bad_batch.pt")
+            checkpoint.save(written, state, config)
+            raise UserError(f"{error} ({options.out / 'bad_batch.pt'}); {written} holds the state before it") from error
+    if feed.skipped:
+        print("skipped:", ", ".join(f"{count} {reason}" for reason, count in feed.skipped.most_common()))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pretrain train", description="Train a CLIP on shards.")
+    parser.add_argument("--shards", type=Path, required=True, help="folder with .tar shards to train on")
+    parser.add_argument("--start", type=Path, required=True, help="CLIP folder to begin from")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the CPU")
+    parser.add_argument("--save-every", type=float, default=180, help="seconds between checkpoints")
+    for f in fields(TrainConfig):
+        default, flag = f.default, f"--{f.name.replace('_', '-')}"
+        if isinstance(default, bool):
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=default)
+        elif isinstance(default, tuple):
+            parser.add_argument(flag, type=_sizes, default=default, help="comma-separated")
+        else:
+            parser.add_argument(flag, type=type(default), default=default)
+    return parser
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
