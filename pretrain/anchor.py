@@ -67,5 +67,7 @@ def imagenet_anchor(
     trunk, classifier = lite0()
     mean = mean_feature(trunk, preprocess)
     fold_norms(trunk)
-    trunk.to(memory_format=torch.channels_last)
-    return Anchor.of(trunk, classifier, texts.view(len(wordings), -1, texts.shape[1]), mean)
+    device = model.logit_scale.device
+    trunk.to(device, memory_format=torch.channels_last)
+    texts = texts.view(len(wordings), -1, texts.shape[1])
+    return Anchor.of(trunk, classifier.to(device), texts.to(device), mean.to(device))

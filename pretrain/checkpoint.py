@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from clipguide.errors import UserError
-from pretrain.train import TrainConfig, TrainState
+from pretrain.state import TrainConfig, TrainState
 
 _FORMAT = 1
 
@@ -25,7 +25,6 @@ def save(path: str | Path, state: TrainState, config: TrainConfig) -> None:
         "model": state.model.state_dict(),
         "average": state.average,
         "optimiser": state.optimiser.state_dict(),
-        "rng": state.rng.get_state(),
         "bank": {"vectors": state.bank.vectors, "concepts": state.bank.concepts},
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +54,6 @@ def load(path: str | Path, state: TrainState, config: TrainConfig) -> None:
     except (RuntimeError, ValueError) as error:
         raise UserError(f"{path} belongs to another model ({' '.join(str(error).split())[:120]})") from error
     state.average = {name: tensor.clone() for name, tensor in stored["average"].items()}
-    state.rng.set_state(stored["rng"])
     state.bank.vectors, state.bank.concepts = stored["bank"]["vectors"], list(stored["bank"]["concepts"])
     state.step = stored["step"]
 

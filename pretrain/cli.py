@@ -10,6 +10,7 @@ from clipguide.errors import UserError
 COMMANDS = {
     "data": ("pretrain.data.cli", "fetch sources, build shards, show them"),
     "align": ("pretrain.align", "the closed-form start of clip-mini"),
+    "begin": ("pretrain.begin", "an untrained CLIP of any size, with a vocabulary of the shards' captions"),
     "train": ("pretrain.run", "train a CLIP on shards, or resume"),
     "export": ("pretrain.export", "a checkpoint's averaged weights as a CLIP folder"),
     "evaluate": ("pretrain.evaluate.cli", "measure a CLIP"),

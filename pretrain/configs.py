@@ -28,7 +28,20 @@ MINI: dict[str, Any] = {
     },
 }
 
-CONFIGS: dict[str, dict[str, Any]] = {"clip-mini": MINI}
+MINI_B: dict[str, Any] = {
+    "embed_dim": 256,
+    "custom_text": True,
+    "vision_cfg": {
+        "image_size": 112,
+        "timm_model_name": "resnet10t",
+        "timm_model_pretrained": False,
+        "timm_pool": "avg",
+        "timm_proj": "linear",
+    },
+    "text_cfg": {"context_length": 32, "vocab_size": 8192, "width": 256, "heads": 4, "layers": 4},
+}
+
+CONFIGS: dict[str, dict[str, Any]] = {"clip-mini": MINI, "clip-mini-b": MINI_B}
 PREPROCESS = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "interpolation": "bilinear", "resize_mode": "shortest"}
 
 

@@ -52,6 +52,7 @@ def main(arguments: list[str]) -> int:
     described = json.loads((options.run / "run.json").read_text(encoding="utf-8"))
     state = stored["model"] if options.last else stored["model"] | stored["average"]
     with torch.no_grad():
-        export(open_start(Path(described["start"])), state, options.out, options.keep)
+        begun = open_start(Path(described["start"]), described["config"]["frozen_norms"])
+        export(begun, state, options.out, options.keep)
     print(f"{options.out}: step {stored['step']} of {described['config']['steps']}")
     return 0

@@ -111,11 +111,12 @@ def _half(tensor: Tensor) -> Tensor:
 
 
 def embed_texts(model: nn.Module, tokenise: Callable[[Sequence[str]], Tensor], texts: Sequence[str]) -> Tensor:
-    """MiniLM's mean-pooled vectors, before the projection, (N, hidden); 128 texts of like length at a time."""
+    """MiniLM's mean-pooled vectors, before the projection, (N, hidden) on the CPU; 128 alike in length at once."""
+    device = model.text.proj.weight.device
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     pooled = torch.empty(len(texts), model.text.config.hidden_size)
     with torch.inference_mode():
         for start in range(0, len(order), 128):
             chosen = order[start : start + 128]
-            pooled[chosen] = model.text.pool(tokenise([texts[i] for i in chosen]))
+            pooled[chosen] = model.text.pool(tokenise([texts[i] for i in chosen]).to(device)).cpu()
     return pooled

@@ -14,11 +14,12 @@ import torch
 from clipguide.errors import UserError
 from clipguide.models.clip import CONFIG, OpenedClip, open_folder
 from clipguide.models.fold import fold_norms
-from pretrain import checkpoint
+from pretrain import checkpoint, processes
 from pretrain.feed import Feed
 from pretrain.models import embed_texts, normalise
 from pretrain.pairs import TextCache
-from pretrain.train import Inputs, NotFinite, TrainConfig, TrainState, start, train
+from pretrain.state import Inputs, NotFinite, TrainConfig, TrainState, TrainStep, start
+from pretrain.train import train
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,11 @@ class Start:
     folder: Path
 
 
-def open_start(folder: Path) -> Start:
-    """Opens the folder; batch norms are folded (their statistics stay) and convolutions run channels-last."""
+def open_start(folder: Path, fold: bool) -> Start:
+    """Opens the folder; with `fold` batch norms are folded (their statistics stay). Convolutions run channels-last."""
     opened = open_folder(folder)
-    pairs = [(f"visual.{conv}", f"visual.{norm}") for conv, norm in fold_norms(opened.model.visual)]
+    folded = fold_norms(opened.model.visual) if fold else []
+    pairs = [(f"visual.{conv}", f"visual.{norm}") for conv, norm in folded]
     opened.model.to(memory_format=torch.channels_last)
     return Start(opened, json.loads((folder / CONFIG).read_text(encoding="utf-8")), pairs, folder)
 
@@ -55,10 +57,18 @@ def make_inputs(begun: Start, config: TrainConfig) -> Inputs:
 
 def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
-    values = {f.name: getattr(options, f.name) for f in fields(TrainConfig)}
-    config = TrainConfig(**values)
     torch.set_num_threads(options.threads)
-    begun = open_start(options.start)
+    processes.join()
+    try:
+        _run(options, TrainConfig(**{f.name: getattr(options, f.name) for f in fields(TrainConfig)}))
+    finally:
+        processes.leave()
+    return 0
+
+
+def _run(options: argparse.Namespace, config: TrainConfig) -> None:
+    begun = open_start(options.start, config.frozen_norms)
+    begun.opened.model.to(options.device)
     state = start(begun.opened.model, config)
     saved = options.out / "checkpoint.pt"
     if options.resume:
@@ -66,17 +76,22 @@ def main(arguments: list[str]) -> int:
     elif saved.exists():
         raise UserError(f"{saved} is there; add --resume to go on with it, or give another --out")
     inputs = make_inputs(begun, config)
-    feed = Feed(options.shards, config.batch, seed=config.seed, skip=state.step * config.batch)
+    rank, ranks = processes.rank(), processes.count()
+    feed = Feed(options.shards, config.batch, seed=config.seed, skip=state.step * config.batch, rank=rank, ranks=ranks)
+    if rank:
+        for _ in train(state, feed, config, inputs):
+            pass
+        return
     options.out.mkdir(parents=True, exist_ok=True)
     described = {"start": str(options.start), "shards": str(options.shards), "config": asdict(config)}
     (options.out / "run.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
     _follow(state, config, inputs, feed, options)
     checkpoint.save(saved, state, config)
     print(f"done: {saved}; make a CLIP folder of it with: python -m pretrain export --run {options.out} --out FOLDER")
-    return 0
 
 
 def _follow(state: TrainState, config: TrainConfig, inputs: Inputs, feed: Feed, options: argparse.Namespace) -> None:
+    """Shows, logs and saves the run of the first process."""
     from torch.utils.tensorboard import SummaryWriter
     from tqdm import tqdm
 
@@ -87,11 +102,7 @@ def _follow(state: TrainState, config: TrainConfig, inputs: Inputs, feed: Feed, 
                 bar.update()
                 terms = {name: f"{value:.3f}" for name, value in step.losses.items()}
                 bar.set_postfix({"img/s": f"{step.images_per_second:.0f}", "scale": f"{step.scale:.1f}"} | terms)
-                for name, value in step.losses.items():
-                    log.add_scalar(f"loss/{name}", value, step.index)
-                log.add_scalar("scale", step.scale, step.index)
-                log.add_scalar("gradient", step.gradient, step.index)
-                log.add_scalar("images_per_second", step.images_per_second, step.index)
+                _log(log, step)
                 if time.monotonic() - saved > options.save_every:
                     checkpoint.save(written, state, config)
                     saved = time.monotonic()
@@ -103,6 +114,13 @@ def _follow(state: TrainState, config: TrainConfig, inputs: Inputs, feed: Feed, 
         print("skipped:", ", ".join(f"{count} {reason}" for reason, count in feed.skipped.most_common()))
 
 
+def _log(log: Any, step: TrainStep) -> None:
+    values = {f"loss/{name}": value for name, value in step.losses.items()}
+    values |= {"scale": step.scale, "gradient": step.gradient, "images_per_second": step.images_per_second}
+    for name, value in values.items():
+        log.add_scalar(name, value, step.index)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pretrain train", description="Train a CLIP on shards.")
     parser.add_argument("--shards", type=Path, required=True, help="folder with .tar shards to train on")
@@ -110,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the CPU")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--save-every", type=float, default=180, help="seconds between checkpoints")
     for f in fields(TrainConfig):
         default, flag = f.default, f"--{f.name.replace('_', '-')}"

@@ -6,76 +6,22 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from tiny_clip import BERT, CONFIG, MODEL, batches, inputs, rng, tiny
 
 from clipguide.errors import UserError
-from clipguide.models.bert import BertConfig
 from clipguide.models.clip import build_network
 from pretrain import checkpoint
 from pretrain.augment import may_flip, views
 from pretrain.loss import contrastive, distil, sigmoid
-from pretrain.pairs import Bank, Pairs, TextCache, fitting
+from pretrain.pairs import Bank, TextCache, fitting
 from pretrain.robust import attack, roughen
 from pretrain.schedule import ramp, warmup_cosine
-from pretrain.train import Inputs, NotFinite, TrainConfig, start, train
-
-BERT = BertConfig(
-    vocab_size=20,
-    hidden_size=16,
-    num_hidden_layers=1,
-    num_attention_heads=2,
-    intermediate_size=16,
-    max_position_embeddings=4,
-)
-MODEL = {
-    "embed_dim": 8,
-    "vision_cfg": {"layers": 1, "width": 64, "head_width": 32, "patch_size": 8, "image_size": 16},
-    "text_cfg": {"hf_model_name": "tiny", "context_length": 4},
-}
-CONFIG = TrainConfig(steps=6, batch=6, sizes=(16,), bank=9, warmup=2, radius=1.0, radius_ramp=2, lr=3e-3, head_lr=3e-3)
-COLOURS = {
-    "red": (1, 0, 0),
-    "green": (0, 1, 0),
-    "blue": (0, 0, 1),
-    "white": (1, 1, 1),
-    "black": (0, 0, 0),
-    "cyan": (0, 1, 1),
-}
-
-
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
+from pretrain.state import NotFinite, start
+from pretrain.train import train
 
 
 def unit(count, width, seed):
     return F.normalize(torch.randn(count, width, generator=rng(seed)))
-
-
-def tiny():
-    torch.manual_seed(0)
-    return build_network(MODEL, BERT).eval()
-
-
-def tokenise(texts):
-    return torch.tensor([[1, 2 + list(COLOURS).index(text)] for text in texts])
-
-
-def inputs(model):
-    def embed(texts):
-        with torch.no_grad():
-            return model.text.pool(tokenise(texts))
-
-    return Inputs(tokenise, lambda images: images * 2 - 1, TextCache(embed))
-
-
-def batches(skip=0):
-    """Endless noisy plain colours and their names; batch i is the same whatever was skipped."""
-    number = skip
-    while True:
-        g = rng(number)
-        plain = torch.tensor(list(COLOURS.values())).float()[:, :, None, None]
-        images = (plain * 200 + 55 * torch.rand(6, 3, 16, 16, generator=g)).byte()
-        yield Pairs(images, tuple(COLOURS), tuple(COLOURS))
-        number += 1
 
 
 def run(config, steps=None):
@@ -208,7 +154,7 @@ def test_schedules():
 def test_training_learns_the_colours():
     config = replace(CONFIG, steps=40, radius=0.3)
     state, done = run(config)
-    first, last = done[0].losses["contrastive"], sum(step.losses["contrastive"] for step in done[-5:]) / 5
+    first, last = done[0].losses["softmax"], sum(step.losses["softmax"] for step in done[-5:]) / 5
     assert last < 0.7 * first
     assert state.step == 40 and done[-1].index == 40
 
