@@ -1,0 +1,1 @@
+"""From open data to shards: sources, captions, composed pictures, splits."""
