@@ -173,14 +173,14 @@ def _nearest(centre: Tensor, start: Tensor, end: Tensor, piece: Tensor, count: T
 
     Rows with most pieces come first, so that round j works on a slice: the rows that have more than j.
     """
+    first = count.cumsum(0) - count
     count, order = count.sort(descending=True, stable=True)
-    first = (count.new_zeros(len(count)).scatter(0, order, count).cumsum(0))[order] - count
-    more = len(count) - torch.searchsorted(count.flip(0), torch.arange(int(count.max()) if len(count) else 0).to(count))
-    centre, offsets = centre[order], grid.offsets(centre)
+    first, centre, offsets = first[order], centre[order], grid.offsets(centre)
     best = centre.new_full((len(count), len(offsets)), torch.inf)
     which, along = torch.zeros_like(best, dtype=torch.long), torch.zeros_like(best)
     square = (offsets**2).sum(1)  # (P,)
-    for j, n in enumerate((len(count) - torch.searchsorted(count.flip(0), torch.arange(len(more)).to(count), right=True)).tolist()):
+    for j in range(int(count[0]) if len(count) else 0):
+        n = int((count > j).sum())
         name = piece[first[:n] + j]
         base, step = centre[:n] - start[name], end[name] - start[name]
         length = (step**2).sum(1, keepdim=True)
