@@ -37,7 +37,7 @@ class Grounds:
     textures: Sequence[NDArray]
 
 
-def plain(pair: Pair, picture: Image.Image, size: int) -> Image.Image:
+def plain(picture: Image.Image, size: int) -> Image.Image:
     """The picture whole and centred on white, with a margin of a sixteenth for cut-outs: no dice."""
     board = Image.new("RGB", (size, size), "white")
     room = size - size // 8 if picture.mode == "RGBA" else size

@@ -1,0 +1,242 @@
+"""From sources to shards: plan the samples, draw them, write them. The same sources, seed and sizes give the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from clipguide.errors import UserError
+from pretrain.data import captions
+from pretrain.data.compose import Grounds, compose, plain
+from pretrain.data.pair import Pair, phrase
+from pretrain.data.shards import write_json, write_shard
+from pretrain.data.sources import SOURCES, load
+from pretrain.data.split import SIDES, held_names, side_of, task_of
+
+VARIANTS = {  # how many samples of each pair of a source are drawn for training: what few pairs there are of the best is shown more
+    "emoji": 1.3,
+    "stamps": 8,
+    "clipart": 2.2,
+    "art4apps": 4,
+    "gcompris": 10,
+    "wallpapers": 30,
+    "scenes": 1,
+    "furniture": 1,
+    "stellarium": 1,
+    "portraits": 3,
+    "avatars": 1,
+}
+PER_SHARD = 2000
+SPRITE = 192  # side at which pictures are read or rasterised once, and kept in the cache
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a build is made of."""
+
+    pairs: Sequence[tuple[str, Pair]]  # source name and pair
+    out: Path
+    cache: Path
+    size: int = 128
+    seed: int = 0
+    grounds: Grounds = field(default_factory=lambda: Grounds((), ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One shard to write: its path below the output folder, its samples as (pair, variant), its split and its task."""
+
+    path: str
+    items: Sequence[tuple[int, int]]
+    side: str
+    task: str
+
+
+def collect(names: Sequence[str], cache: Path) -> list[tuple[str, Pair]]:
+    """All pairs of the named sources. Raises UserError for a source without pairs or with pairs without captions."""
+    found: list[tuple[str, Pair]] = []
+    for name in names:
+        pairs = list(load(name).pairs(cache))
+        if not pairs:
+            raise UserError(f"source {name!r} holds no pair; look into its folder or leave it out of --sources")
+        wordless = [pair.origin for pair in pairs if not any(phrase(text) for text in pair.captions.get("en", ()))]
+        if wordless:
+            raise UserError(
+                f"source {name!r} has {len(wordless)} pairs without an English caption, first {wordless[0]}"
+            )
+        found += [(name, pair) for pair in pairs]
+    return found
+
+
+def build(
+    plan: Plan, *, scale: float = 1.0, workers: int = 1, report: Callable[[str], None] = lambda text: None
+) -> dict[str, Any]:
+    """Draw and write everything; returns the index, which is also written to `out/index.json`.
+
+    `scale` multiplies the number of training samples. Unreadable pictures are left out, counted and named in the index.
+    """
+    shards = plan_shards(plan, scale)
+    totals: Counter[str] = Counter()
+    broken: Counter[str] = Counter()
+    with multiprocessing.get_context("fork").Pool(workers, initializer=keep, initargs=(plan,)) as pool:
+        for done, (shard, counts, faults) in enumerate(pool.imap_unordered(build_shard, shards), 1):
+            totals += counts
+            broken += faults
+            report(f"{done} of {len(shards)} shards, last {shard}, {sum(broken.values())} samples left out")
+    index = describe(plan, totals, broken, scale)
+    write_json(plan.out / "index.json", index)
+    return index
+
+
+def plan_shards(plan: Plan, scale: float) -> list[Shard]:
+    """The samples of every split and task in shuffled shards. Test sets are plain, training and validation composed."""
+    groups: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    for number, (source, pair) in enumerate(plan.pairs):
+        side = side_of(pair)
+        if side == "train":
+            count = draw_count(VARIANTS.get(source, 1) * scale, pair.origin)
+            groups.setdefault((side, "composed"), []).extend((number, variant) for variant in range(count))
+            continue
+        task = task_of(pair)
+        groups.setdefault((side, task), []).append((number, 0))
+        if pair.held is None:
+            groups.setdefault((side, "composed"), []).append((number, 0))
+    shards = []
+    for (side, task), items in sorted(groups.items()):
+        random.Random(f"{plan.seed} {side} {task}").shuffle(items)
+        for at in range(0, len(items), PER_SHARD):
+            shards.append(Shard(f"{side}/{task}-{at // PER_SHARD:05d}.tar", items[at : at + PER_SHARD], side, task))
+    return shards
+
+
+def draw_count(variants: float, origin: str) -> int:
+    """`variants` rounded up or down by the pair's own number, so that the mean over many pairs is `variants`."""
+    return int(variants + digest(origin)[0] / 256)
+
+
+def keep(plan: Plan) -> None:
+    """Give a worker the plan, once: it is inherited by fork and never pickled."""
+    global PLAN, HELD
+    PLAN, HELD = plan, held_names([pair for _, pair in plan.pairs])
+
+
+def build_shard(shard: Shard) -> tuple[str, Counter[str], Counter[str]]:
+    """Write one shard in a worker: (its path, samples by key, left-out pictures by origin)."""
+    counts: Counter[str] = Counter()
+    broken: Counter[str] = Counter()
+    write_shard(PLAN.out / shard.path, draw(PLAN, HELD, shard, counts, broken))
+    return shard.path, counts, broken
+
+
+def draw(
+    plan: Plan, held: frozenset[str], shard: Shard, counts: Counter[str], broken: Counter[str]
+) -> Iterator[tuple[str, Image.Image, dict[str, Any]]]:
+    """The samples of one shard. Every sample has its own dice, so that no other sample's fault changes it."""
+    for number, variant in shard.items:
+        source, pair = plan.pairs[number]
+        key = digest(f"{source}/{pair.origin}").hex()[:12] + f"-{variant:03d}"
+        try:
+            picture = sprite(pair, source, plan.cache)
+            rng = np.random.default_rng(list(digest(f"{plan.seed} {key} {shard.task}")))
+            board, texts, style = finish(pair, picture, plan, shard.task, rng)
+        except Exception as error:  # noqa: BLE001  any reader may fail on a damaged file, and one picture must not end a build
+            broken[f"{source}/{pair.origin}: {type(error).__name__}"] += 1
+            continue
+        texts = captions.without(texts, held) if shard.side == "train" else texts
+        if not texts:
+            broken[f"{source}/{pair.origin}: every caption is a held-out name"] += 1
+            continue
+        for label in (shard.side, f"{shard.side}/{shard.task}", f"source {source} {shard.side}", f"style {style}"):
+            counts[label] += 1
+        yield key, board, description(key, source, pair, texts, style, shard.task)
+
+
+def finish(
+    pair: Pair, picture: Image.Image, plan: Plan, task: str, rng: np.random.Generator
+) -> tuple[Image.Image, list[str], str | None]:
+    """(picture, captions, style) of one sample: composed, or plain with one template and the bare name."""
+    if task == "composed":
+        sample = compose(pair, picture, plan.grounds, plan.size, rng)
+        return sample.picture, sample.captions, sample.style
+    name = captions.name_of(pair)
+    texts = [captions.TEMPLATES[pair.medium][0].format(name), phrase(pair.captions["en"][0])]
+    return plain(picture, plan.size), texts, pair.style
+
+
+def description(key: str, source: str, pair: Pair, texts: list[str], style: str | None, task: str) -> dict[str, Any]:
+    """What a sample's JSON says."""
+    languages = {language: list(told) for language, told in pair.captions.items() if language != "en"}
+    return {
+        "id": key,
+        "captions": texts,
+        "languages": languages,
+        "concept": pair.concept,
+        "source": source,
+        "origin": pair.origin,
+        "style": style,
+        "medium": pair.medium,
+        "task": task,
+    }
+
+
+def sprite(pair: Pair, source: str, cache: Path) -> Image.Image:
+    """The picture of a pair at SPRITE pixels, read or rasterised once and then taken from the cache."""
+    name = digest(f"{source}/{pair.origin}/{SPRITE}").hex()[:24]
+    file = cache / "sprites" / name[:2] / f"{name}.png"
+    if file.is_file():
+        return Image.open(file)
+    picture = pair.image(SPRITE)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    scratch = file.with_suffix(f".{multiprocessing.current_process().pid}.part")
+    picture.save(scratch, "PNG", compress_level=1)
+    scratch.replace(file)
+    return picture
+
+
+def grounds_of(pairs: Sequence[tuple[str, Pair]], cache: Path) -> Grounds:
+    """The photographs and textures among the wallpapers, as grounds."""
+    kept: dict[str, list[np.ndarray]] = {"photo": [], "texture": []}
+    for source, pair in pairs:
+        if source == "wallpapers" and pair.medium in kept:
+            kept[pair.medium].append(np.asarray(sprite(pair, source, cache).convert("RGB")))
+    return Grounds(kept["photo"], kept["texture"])
+
+
+def describe(plan: Plan, totals: Counter[str], broken: Counter[str], scale: float) -> dict[str, Any]:
+    """The index of a build: counts by split, task, source and style, what was left out, and the licences by source."""
+    licences: dict[str, Counter[str]] = {}
+    for source, pair in plan.pairs:
+        licences.setdefault(source, Counter())[pair.licence] += 1
+
+    def select(start: str) -> dict[str, int]:
+        return {key.removeprefix(start): count for key, count in sorted(totals.items()) if key.startswith(start)}
+
+    return {
+        "size": plan.size,
+        "seed": plan.seed,
+        "scale": scale,
+        "samples": {side: totals[side] for side in SIDES},
+        "tasks": {side: select(f"{side}/") for side in SIDES},
+        "sources": select("source "),
+        "styles": select("style "),
+        "licences": {source: dict(sorted(counts.items())) for source, counts in licences.items()},
+        "left out": dict(sorted(broken.items())),
+    }
+
+
+def digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+def default_sources() -> list[str]:
+    """Every source that needs no folder of the user's."""
+    return [name for name in SOURCES if name not in ("folder", "shards")]

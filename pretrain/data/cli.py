@@ -1,0 +1,121 @@
+"""python -m pretrain data fetch | build | stats | show."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+from clipguide.errors import UserError
+from pretrain.data.packages import default_cache
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one sub-command. Raises UserError for bad input."""
+    parser = argparse.ArgumentParser(prog="python -m pretrain data", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_fetch(commands)
+    add_build(commands)
+    for name, handler, words in [
+        ("stats", stats, "counts and vocabulary of shards"),
+        ("show", show, "a contact sheet of shards"),
+    ]:
+        command = commands.add_parser(name, help=words)
+        command.add_argument("folder", type=Path, help="a folder of shards")
+        command.set_defaults(handler=handler)
+        if name == "show":
+            command.add_argument("-o", "--output", type=Path, default=Path("contact-sheet.png"))
+            command.add_argument("-n", "--number", type=int, default=48, help="pictures on the sheet")
+            command.add_argument("--seed", type=int, default=0)
+            command.add_argument("--source", help="only this source")
+    parsed = parser.parse_args(arguments)
+    return parsed.handler(parsed)
+
+
+def add_fetch(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser("fetch", help="fetch the packages of the sources")
+    add_sources(command)
+    command.set_defaults(handler=fetch)
+
+
+def add_build(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser("build", help="compose samples and write shards")
+    add_sources(command)
+    command.add_argument(
+        "-o", "--out", type=Path, required=True, help="the folder for train, validation and test shards"
+    )
+    command.add_argument("--size", type=int, default=128, help="side of the pictures in pixels")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--scale", type=float, default=1.0, help="multiplies the number of training samples")
+    command.add_argument("--workers", type=int, default=2)
+    command.set_defaults(handler=build)
+
+
+def add_sources(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--sources", help="comma-separated names; all by default")
+    command.add_argument(
+        "--cache", type=Path, default=default_cache(), help="where package files and rasterised pictures are kept"
+    )
+
+
+def chosen(parsed: argparse.Namespace) -> list[str]:
+    from pretrain.data.build import default_sources
+
+    return parsed.sources.split(",") if parsed.sources else default_sources()
+
+
+def fetch(parsed: argparse.Namespace) -> int:
+    """Fetch every chosen source; those that fail are named in the end."""
+    from pretrain.data.sources import load
+
+    failed = 0
+    for name in chosen(parsed):
+        try:
+            load(name).fetch(parsed.cache)
+            print(f"{name}: fetched", flush=True)
+        except UserError as error:
+            failed += 1
+            print(f"{name}: {error}", file=sys.stderr)
+    return 2 if failed else 0
+
+
+def build(parsed: argparse.Namespace) -> int:
+    """Build shards and print the counts."""
+    from pretrain.data.build import Plan, build, collect, grounds_of
+
+    if not 16 <= parsed.size <= 1024 or parsed.scale <= 0 or parsed.workers < 1:
+        raise UserError("--size must be 16 to 1024, --scale above 0 and --workers at least 1")
+    pairs = collect(chosen(parsed), parsed.cache)
+    plan = Plan(pairs, parsed.out, parsed.cache, parsed.size, parsed.seed, grounds_of(pairs, parsed.cache))
+    index = build(plan, scale=parsed.scale, workers=parsed.workers, report=lambda text: print(text, flush=True))
+    print({key: index[key] for key in ("samples", "tasks", "sources")})
+    return 0
+
+
+def stats(parsed: argparse.Namespace) -> int:
+    """Print counts by source, style, medium and language, and the size of the captions' vocabulary."""
+    from pretrain.data.shards import read_shards
+
+    counts: dict[str, Counter[str]] = {
+        key: Counter() for key in ("task", "source", "style", "medium", "language", "word")
+    }
+    for _, sample in read_shards(parsed.folder):
+        for key in ("task", "source", "style", "medium"):
+            counts[key][str(sample[key])] += 1
+        counts["language"].update(sample["languages"])
+        counts["word"].update(word for text in sample["captions"] for word in text.lower().split())
+    words = counts.pop("word")
+    for key, counter in counts.items():
+        print(f"{key}: " + ", ".join(f"{name} {count}" for name, count in counter.most_common()))
+    print(f"English words: {len(words)}, seen 3 times or more: {sum(count > 2 for count in words.values())}")
+    return 0
+
+
+def show(parsed: argparse.Namespace) -> int:
+    """Write a contact sheet of random samples with their first captions."""
+    from pretrain.data.sheet import contact_sheet
+
+    contact_sheet(parsed.folder, parsed.output, number=parsed.number, seed=parsed.seed, source=parsed.source)
+    print(parsed.output)
+    return 0
