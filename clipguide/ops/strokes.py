@@ -42,23 +42,37 @@ class Paths:
         return Paths(self.points * factor, self.widths * factor, self.colours, self.opacity, self.filled)
 
 
-def draw(paths: Paths, size: tuple[int, int], *, tolerance: float = 0.1) -> Tensor:
-    """Draws on a transparent ground.
+def draw(paths: Paths, size: tuple[int, int], *, soft: float = SOFT, tolerance: float = 0.1) -> Tensor:
+    """Draws on a transparent ground, each shape over those behind it.
 
-    size: (height, width) in px; tolerance: how far, in px, a curve's straight pieces may lie off it.
+    size: (height, width) in px.  soft: half the width of an edge's ramp, px.  tolerance: how far, in px, a curve's
+    straight pieces may lie off it.
     -> (B, 4, H, W): red, green, blue multiplied by alpha, and alpha.  B is 1 for unbatched paths.
     """
+    return _composite(*_shown(paths, size, soft, tolerance))
+
+
+def glaze(paths: Paths, size: tuple[int, int], *, soft: float = SOFT, tolerance: float = 0.1) -> Tensor:
+    """Draws with transparent inks that darken each other, in whatever order (SVG's blend mode "multiply").
+
+    Arguments as `draw`.  -> (B, 3, H, W) in [0, 1]: the factor by which each pixel of the paper is multiplied.
+    """
+    return _multiply(*_shown(paths, size, soft, tolerance))
+
+
+def _shown(paths: Paths, size: tuple[int, int], soft: float, tolerance: float):
+    """What `_composite` and `_multiply` mix: alpha (R, P), colours (N, 3), the rows, the grid."""
     batch, paths = (len(paths.points), _joined(paths)) if paths.points.dim() == 4 else (1, paths)
     paths, drawn = _sound(paths)
     side = _tile_side(size)
     grid = tiles.Grid(*size, side, batch)
     per_cubic = curves.pieces_for(paths.points, tolerance=tolerance, longest=8.0 * side) if len(paths.points) else 1
     lines = _closed(curves.flatten(paths.points, per_cubic), paths.filled)
-    reach = torch.where(drawn, paths.widths.detach() / 2 + SOFT, -1.0)
+    reach = torch.where(drawn, paths.widths.detach() / 2 + soft, -1.0)
     rows = tiles.find(lines.detach(), reach, paths.filled, grid)
     opacity = paths.opacity * torch.where(paths.filled, _thickness(lines), 1.0)
-    alpha = _coverage(lines, paths.widths, paths.filled, rows, grid) * opacity[rows.shape, None]
-    return _composite(alpha, paths.colours, rows, grid)
+    alpha = _coverage(lines, paths.widths, paths.filled, rows, grid, soft) * opacity[rows.shape, None]
+    return alpha, paths.colours, rows, grid
 
 
 def over(layer: Tensor, background: Tensor) -> Tensor:
@@ -107,17 +121,17 @@ def _thickness(lines: Tensor) -> Tensor:
     return (10.0 * variance).clamp(0.0, 1.0)
 
 
-def _ramp(x: Tensor) -> Tensor:
-    """Smooth step from 0 at -SOFT to 1 at SOFT."""
-    t = (x / (2 * SOFT) + 0.5).clamp(0, 1)
+def _ramp(x: Tensor, soft: float) -> Tensor:
+    """Smooth step from 0 at -soft to 1 at soft."""
+    t = (x / (2 * soft) + 0.5).clamp(0, 1)
     return t * t * (3 - 2 * t)
 
 
-def _coverage(lines: Tensor, widths: Tensor, filled: Tensor, rows: tiles.Rows, grid: tiles.Grid) -> Tensor:
+def _coverage(lines: Tensor, widths: Tensor, filled: Tensor, rows: tiles.Rows, grid: tiles.Grid, soft: float) -> Tensor:
     """(R, P): the part of each pixel that its shape covers."""
     sign = 1.0 - 2.0 * rows.inside.to(lines.dtype)
     depth = widths.detach()[rows.shape, None] / 2 - sign * rows.distance
-    edge = (depth.abs() < SOFT).flatten().nonzero()[:, 0]
+    edge = (depth.abs() < soft).flatten().nonzero()[:, 0]
     row, pixel = edge // grid.side**2, edge % grid.side**2
     piece, along = rows.piece.flatten()[edge], rows.along.flatten()[edge, None]
     start = piece + piece // (lines.shape[1] - 1)  # a shape has one point more than pieces
@@ -127,8 +141,9 @@ def _coverage(lines: Tensor, widths: Tensor, filled: Tensor, rows: tiles.Rows, g
     distance = (offset.square().sum(1) + tiles.TINY).sqrt() * sign.flatten()[edge]
     shape = rows.shape[row]
     half = widths.index_select(0, shape) / 2
-    cover = _ramp(half - distance) - _ramp(-half - distance) * ~filled[shape]  # a stroke has a far side as well
-    return (depth >= SOFT).to(lines.dtype).flatten().index_put((edge,), cover).view_as(depth)
+    far_side = _ramp(-half - distance, soft) * ~filled[shape]  # an area has none
+    cover = _ramp(half - distance, soft) - far_side
+    return (depth >= soft).to(lines.dtype).flatten().index_put((edge,), cover).view_as(depth)
 
 
 def _composite(alpha: Tensor, colours: Tensor, rows: tiles.Rows, grid: tiles.Grid) -> Tensor:
@@ -141,3 +156,12 @@ def _composite(alpha: Tensor, colours: Tensor, rows: tiles.Rows, grid: tiles.Gri
     seen = alpha.new_zeros(count, 4, alpha.shape[1])
     seen = seen.index_add(0, rows.tile, colour[:, :, None] * weight[:, None])
     return grid.assemble(seen.transpose(0, 1))
+
+
+def _multiply(alpha: Tensor, colours: Tensor, rows: tiles.Rows, grid: tiles.Grid) -> Tensor:
+    """All inks on top of each other: alpha (R, P) -> (B, 3, H, W)."""
+    held_back = 1 - colours[rows.shape]  # (R, 3)
+    passes = torch.log1p(-OPAQUE * held_back[:, :, None] * alpha[:, None])  # (R, 3, P)
+    count = grid.count * grid.down * grid.across
+    seen = alpha.new_zeros(count, 3, alpha.shape[1]).index_add(0, rows.tile, passes)
+    return grid.assemble(seen.exp().transpose(0, 1))
