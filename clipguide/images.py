@@ -103,6 +103,34 @@ def _bytes(image: Tensor) -> Tensor:
     return (flat.clamp(0, 1) * 255).round().to(torch.uint8).movedim(0, -1).contiguous()
 
 
+def diffuse(image: Tensor, palette: Tensor) -> Tensor:
+    """Floyd-Steinberg error diffusion: (3, H, W) with a palette (K, 3), K <= 256 -> (H, W) palette numbers."""
+    import numpy as np
+    from PIL import Image
+
+    carrier = Image.new("P", (1, 1))
+    carrier.putpalette((palette.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8).flatten().tolist())
+    dithered = to_pil(image).quantize(palette=carrier, dither=Image.Dither.FLOYDSTEINBERG)
+    return torch.from_numpy(np.array(dithered)).long().clamp(max=len(palette) - 1)
+
+
+def main_colours(image: Tensor, count: int) -> Tensor:
+    """The `count` (or fewer, where there are no more) colours that stand best for a picture (3, H, W) -> (K, 3)."""
+    palette = to_pil(image).quantize(count, kmeans=3)
+    used = [number for _, number in palette.getcolors()]
+    return torch.tensor(palette.getpalette()).view(-1, 3)[sorted(used)] / 255
+
+
+def colour(name: str) -> Tensor:
+    """A CSS colour name, #rgb or #rrggbb -> (3,) sRGB in [0, 1].  UserError for anything else."""
+    from PIL import ImageColor
+
+    try:
+        return torch.tensor(ImageColor.getrgb(name.strip())[:3]) / 255
+    except ValueError:
+        raise UserError(f"'{name}' is no colour; give a name such as 'navy', or #rrggbb") from None
+
+
 def png(image: Tensor, metadata: Mapping[str, Any] | None = None) -> bytes:
     """The bytes of a PNG; `metadata` travels in it as JSON and comes back by `metadata`."""
     from PIL.PngImagePlugin import PngInfo

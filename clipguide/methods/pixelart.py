@@ -1,0 +1,90 @@
+"""Pixel art: a coarse grid of coloured cells under CLIP's gradient (after pixray's pixel drawers)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from clipguide import images, palettes, schedules
+from clipguide.brief import Brief
+from clipguide.canvases.grid import Grid
+from clipguide.canvases.snap import Dither, Snap
+from clipguide.core import Step, Term, optimise
+from clipguide.cutouts import crops
+from clipguide.losses.guidance import Composed, guidance
+from clipguide.losses.opacity import opacity
+from clipguide.ops.cells import Shape, Symmetry, cells
+from clipguide.weights import Models
+
+
+class Settings(Composed):
+    cells: Shape = Field("square", description="shape of the cells")
+    cell: float = Field(4.0, ge=1, le=256, description="width of a cell in px")
+    cell_aspect: float = Field(1.0, ge=0.1, le=10, description="width over height of a cell; 2: the C64's wide pixels")
+    fabric: str = Field("linen", description="colour between the stitches of --cells stitch")
+    palette: str = Field(
+        "learned", description=f"colours: any, learned, {palettes.NAMES}, @FILE, or a list such as 'navy, white'"
+    )
+    colours: int = Field(16, ge=2, le=palettes.MOST, description="how many colours a learned or @FILE palette has")
+    dither: Dither = Field("none", description="mix colours by a pattern, or by error diffusion in the result")
+    dither_strength: float = Field(1.0, ge=0, le=4, description="of the pattern; 1 is the distance between colours")
+    symmetry: Symmetry = Field("none", description="exact symmetry of the grid; turn: the same upside down")
+    transparent: bool = Field(False, description="cells may be clear; sprite.png has them so")
+    clear: float = Field(0.3, ge=0, le=100, description="weight of emptiness in a transparent picture")
+    lr: float = Field(0.1, gt=0, le=10, description="learning rate of the cells")
+    contrast: float = Field(0.3, ge=0, le=2, description="strength of the random start")
+
+
+def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
+    """Yields the steps; see `core.optimise`."""
+    judges, cutouts = models.judges(settings.clip), crops(settings.cutouts)
+    grid = _grid(brief, settings)
+    if brief.init is not None:
+        grid.load(images.read(brief.init, brief.size))
+    terms = guidance(brief, settings, judges, cutouts)
+    if settings.transparent:
+        terms.append(Term("clear", opacity(), settings.clear))
+    yield from optimise(
+        grid.to(models.device),
+        terms,
+        steps=settings.steps,
+        seconds=brief.seconds,
+        seed=brief.seed,
+        chunks=settings.chunks,
+        lr_scale=schedules.cosine(0.1, warm_up=0.05),
+        resume=brief.resume,
+    )
+
+
+def _grid(brief: Brief, settings: Settings) -> Grid:
+    rng = brief.rng()
+    return Grid(
+        cells(settings.cells, brief.size, settings.cell, aspect=settings.cell_aspect, symmetry=settings.symmetry),
+        rng=rng,
+        lr=settings.lr,
+        batch=brief.batch,
+        contrast=settings.contrast,
+        snap=_snap(brief, settings, rng),
+        behind=images.colour(settings.fabric),
+        transparent=settings.transparent,
+    )
+
+
+def _snap(brief: Brief, settings: Settings, rng: torch.Generator) -> Snap | None:
+    if settings.palette == "any":
+        return None
+    learned = settings.palette == palettes.LEARNED
+    colours = _start(brief, settings, rng) if learned else palettes.read(settings.palette, settings.colours)[None]
+    return Snap(colours, learn=learned, dither=settings.dither, strength=settings.dither_strength)
+
+
+def _start(brief: Brief, settings: Settings, rng: torch.Generator) -> Tensor:
+    """(B, K, 3) where a learned palette begins: the main colours of the picture it starts from, or dice."""
+    dice = torch.rand(brief.batch, settings.colours, 3, generator=rng)
+    if brief.init is not None:
+        main = images.main_colours(images.read(brief.init, brief.size)[0], settings.colours)
+        dice[:, : len(main)] = main
+    return dice

@@ -1,0 +1,108 @@
+"""Which cell of a grid each pixel belongs to: squares, bricks, hexagons, cross-stitches; and their symmetries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Shape = Literal["square", "brick", "hexagon", "stitch"]
+Symmetry = Literal["none", "left-right", "top-bottom", "both", "turn"]
+PACKED = 3**0.5 / 2  # the rows of regular hexagons stand so much closer than their columns
+STITCH = 0.24  # half the width of a thread, as a share of the cell
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """A picture's pixels shared out to rows x columns cells.
+
+    across: the cells side by side in a row; `columns` has one more where every second row begins half a cell earlier.
+    index: (H, W) the cell of each pixel, numbered row by row.  thread: (H, W) in [0, 1], how much of the cell's colour
+    the pixel has; the rest is what lies behind.
+    """
+
+    rows: int
+    columns: int
+    across: int
+    index: Tensor
+    thread: Tensor
+
+    def show(self, colours: Tensor) -> Tensor:
+        """(B, C, rows, columns) -> (B, C, H, W): every pixel the colour of its cell."""
+        index = self.index.to(colours.device)
+        return colours.flatten(2).index_select(2, index.flatten()).unflatten(2, tuple(index.shape))
+
+    def mean(self, image: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, rows, columns): the mean over each cell's pixels; 0 for a cell without any."""
+        flat = self.index.flatten().to(image.device)
+        counts = torch.zeros(self.rows * self.columns).to(image).index_add(0, flat, torch.ones(len(flat)).to(image))
+        sums = image.new_zeros(*image.shape[:2], len(counts)).index_add(2, flat, image.flatten(2))
+        return (sums / counts.clamp(min=1)).unflatten(2, (self.rows, self.columns))
+
+    def shrink(self, colours: Tensor) -> Tensor:
+        """(B, C, rows, columns) -> (B, C, rows, across): the picture at one pixel a cell, its symmetry included."""
+        height, width = self.index.shape
+        down = ((torch.arange(self.rows) + 0.5) * height / self.rows).long()
+        right = ((torch.arange(self.across) + 0.5) * width / self.across).long()
+        index = self.index[down][:, right].to(colours.device)
+        return colours.flatten(2).index_select(2, index.flatten()).unflatten(2, (self.rows, self.across))
+
+
+def cells(shape: Shape, size: tuple[int, int], side: float, *, aspect: float = 1.0, symmetry: Symmetry = "none") -> Cells:
+    """size: (width, height) of the picture in px.  side: width of a cell in px.  aspect: its width over its height.
+
+    Where the picture is no whole number of cells wide or high, the cells are a little larger or smaller instead.
+    """
+    width, height = size
+    across = max(1, round(width / side))
+    high = side / aspect * (PACKED if shape == "hexagon" else 1)
+    rows = max(1, round(height / high))
+    x = (torch.arange(width) + 0.5) * across / width  # in cells
+    y = (torch.arange(height) + 0.5) * rows / height
+    columns = across + (shape in ("brick", "hexagon"))
+    index = _hexagons(x, y, rows, columns) if shape == "hexagon" else _boxes(x, y, columns, shift=shape == "brick")
+    thread = _stitches(x, y) if shape == "stitch" else torch.ones(height, width)
+    return Cells(rows, columns, across, fold(index, symmetry), thread)
+
+
+def _boxes(x: Tensor, y: Tensor, columns: int, *, shift: bool) -> Tensor:
+    row = y.long()[:, None]
+    column = (x[None] + 0.5 * (row % 2) * shift).long()
+    return row * columns + column
+
+
+def _hexagons(x: Tensor, y: Tensor, rows: int, columns: int) -> Tensor:
+    """Each pixel to the nearest of the staggered centres: the cells come out as hexagons that stand on a corner."""
+    best, index = torch.full((len(y), len(x)), torch.inf), torch.zeros(len(y), len(x), dtype=torch.long)
+    for step in (-1, 0, 1):
+        row = (y.floor() + step).clamp(0, rows - 1)[:, None]
+        stagger = 0.5 * (row % 2)
+        column = (x[None] + stagger).floor()
+        distance = (x[None] - column - 0.5 + stagger).square() + (PACKED * (y[:, None] - row - 0.5)).square()
+        index = torch.where(distance < best, (row * columns + column).long(), index)
+        best = torch.minimum(best, distance)
+    return index
+
+
+def _stitches(x: Tensor, y: Tensor) -> Tensor:
+    """Two crossed threads in each cell, the upper one with a shadow at its edges."""
+    u, v = (x % 1 - 0.5)[None], (y % 1 - 0.5)[:, None]
+    lower, upper = (u - v).abs() / 2**0.5, (u + v).abs() / 2**0.5
+    ends = ((u.abs() < 0.47) & (v.abs() < 0.47)).float()
+    covered = torch.maximum((lower < STITCH).float() * 0.85, (upper < STITCH).float())
+    return covered * ends
+
+
+def fold(index: Tensor, symmetry: Symmetry) -> Tensor:
+    """(H, W) -> (H, W): one half of the picture takes the other half's cells, mirrored or turned."""
+    index = index.clone()
+    half_width, half_height = index.shape[1] // 2, index.shape[0] // 2
+    if symmetry in ("left-right", "both"):
+        index[:, -half_width:] = index[:, :half_width].flip(1)
+    if symmetry in ("top-bottom", "both"):
+        index[-half_height:] = index[:half_height].flip(0)
+    if symmetry == "turn":
+        index[-half_height:] = index[:half_height].flip(0, 1)
+    return index
