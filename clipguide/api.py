@@ -146,29 +146,48 @@ class Progress:
 def follow(planned: Plan, models: Models, run: runs.Run, *, frame_every: int = 0) -> Iterator[Progress]:
     """Runs a plan into its folder: log, frames, previews, a state to resume from, at last the picture.
 
-    Goes on from the run's saved state if it has one.  Leaving the loop early keeps state and preview.
+    Goes on from the run's saved state if it has one.  Leaving the loop early keeps the picture as it is, and the state.
     """
-    state, log = run.load_state(), run.log()
-    began = time.monotonic() - (log[-1]["seconds"] if state and log else 0)
+    state = run.load_state()
+    log = run.log_before(state["step"] if state else 0)
+    began = time.monotonic() - (log[-1]["seconds"] if log else 0)
     if state is not None:
         planned = _resumed(planned, state, time.monotonic() - began)
-    scorer, patience = planned.scorer(models), _Patience(planned.common.patience, log if state else [])
-    score: float | None = None
+    patience = _Patience(planned.common.patience, log)
+    for step, score in _scored(planned, models, log):
+        if patience.exhausted(score, step.index):
+            step.finish()
+        progress = Progress(step, score, time.monotonic() - began)
+        _record(planned, run, progress, frame_every)
+        try:
+            yield progress
+        except GeneratorExit:
+            if not step.last:
+                run.save_state(step.state())
+                _write_pictures(planned, run, step)
+            raise
+
+
+def _record(planned: Plan, run: runs.Run, progress: Progress, frame_every: int) -> None:
+    step = progress.step
+    if frame_every and (step.index % frame_every == 0 or step.last):
+        run.keep_frame(step.index, images.png(step.image[0]))
+    run.append(_entry(progress))
+    if step.last:
+        _write_pictures(planned, run, step)
+        run.forget_state()
+    elif step.index % STATE_EVERY == 0:
+        run.save_state(step.state())
+        run.write("preview.png", images.png(step.image[0]))
+
+
+def _scored(planned: Plan, models: Models, log: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Step, float | None]]:
+    """Every step with the newest score; None where the method has no judges."""
+    scorer, score = planned.scorer(models), log[-1]["score"] if log else None
     for step in planned.steps(models):
         if scorer and (step.index % SCORE_EVERY == 0 or step.last):
-            score = float(scorer(step.image).mean())
-            if patience.exhausted(score, step.index):
-                step.finish()
-        if step.index % STATE_EVERY == 0 and not step.last:
-            run.save_state(step.state())
-            run.write("preview.png", images.png(step.image[0]))
-        if frame_every and (step.index % frame_every == 0 or step.last):
-            run.keep_frame(step.index, images.png(step.image[0]))
-        progress = Progress(step, score, time.monotonic() - began)
-        run.append(_entry(progress))
-        if step.last:
-            _finish(planned, run, step)
-        yield progress
+            score = round(float(scorer(step.image).mean()), 4)  # as the log keeps it, for resumed runs
+        yield step, score
 
 
 def _resumed(planned: Plan, state: dict[str, Any], spent: float) -> Plan:
@@ -179,12 +198,11 @@ def _resumed(planned: Plan, state: dict[str, Any], spent: float) -> Plan:
 def _entry(progress: Progress) -> dict[str, Any]:
     step = progress.step
     losses = {name: round(float(value), 5) for name, value in step.losses.items()}
-    score = progress.score and round(progress.score, 4)
     seconds = round(progress.seconds, 2)
-    return {"step": step.index, "total": step.total, "seconds": seconds, "score": score, "losses": losses}
+    return {"step": step.index, "total": step.total, "seconds": seconds, "score": progress.score, "losses": losses}
 
 
-def _finish(planned: Plan, run: runs.Run, step: Step) -> None:
+def _write_pictures(planned: Plan, run: runs.Run, step: Step) -> None:
     for number, picture in enumerate(step.image, 1):
         name = "picture.png" if number == 1 else f"picture-{number}.png"
         run.write(name, images.png(picture, planned.recipe | {"number": number}))
@@ -192,21 +210,21 @@ def _finish(planned: Plan, run: runs.Run, step: Step) -> None:
         for name, data in step.canvas.export().items():
             run.write(name, data)
     run.write("preview.png", images.png(step.image[0]))
-    run.forget_state()
 
 
 class _Patience:
-    """Tells when the smoothed score has not risen for `steps` steps; never with 0."""
+    """Tells when the smoothed score has not risen for `steps` steps; never with 0 steps, or without a score."""
 
     def __init__(self, steps: int, log: Sequence[Mapping[str, Any]]) -> None:
         self.steps, self.smooth, self.best, self.best_step = steps, None, float("-inf"), 0
         for entry in log:
-            if entry["step"] % SCORE_EVERY == 0 and entry["score"] is not None:
-                self.exhausted(entry["score"], entry["step"])
+            self.exhausted(entry["score"], entry["step"])
 
-    def exhausted(self, score: float, step: int) -> bool:
+    def exhausted(self, score: float | None, step: int) -> bool:
+        if score is None or not self.steps or step % SCORE_EVERY:
+            return False
         past = score if self.smooth is None else self.smooth
         self.smooth = PATIENCE_MEMORY * past + (1 - PATIENCE_MEMORY) * score
         if self.smooth > self.best + 1e-4:
             self.best, self.best_step = self.smooth, step
-        return bool(self.steps) and step - self.best_step >= self.steps
+        return step - self.best_step >= self.steps

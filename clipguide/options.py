@@ -48,13 +48,14 @@ class Common(Settings):
 
 
 class Output(Settings):
-    """What is written beside the picture; none of it changes the picture."""
+    """Where the picture is made and what is written; none of it is part of a picture's recipe."""
 
     out: Path | None = Field(None, description="also write the picture here; an existing file is kept, a number added")
     runs: Path = Field(Path("outputs"), description="the folder in which each run gets a folder of its own")
     save_every: int = Field(0, ge=0, description="keep a frame every so many steps; 0: none")
     video: bool = Field(False, description="make a video of the run")
     fps: int = Field(24, ge=1, le=120, description="frames a second of the video")
+    device: str = Field("auto", description="where it is computed: auto, cpu, cuda or mps")
 
 
 class Guided(Settings):
@@ -134,9 +135,10 @@ def add_flags(parser: argparse.ArgumentParser, model: type[Settings], title: str
 
 
 def _help(option: Option) -> str:
-    limits = [f"from {option.low:g}"] * (option.low is not None) + [f"to {option.high:g}"] * (option.high is not None)
-    default = "" if option.default is None else f"default {show(option.default)}"
-    return f"{option.help} ({', '.join([*limits, default]).strip(', ')})".replace(" ()", "").replace("%", "%%")
+    limits = [("from", option.low), ("to", option.high)]
+    notes = [f"{word} {value:g}" for word, value in limits if value is not None]
+    notes += [] if option.default is None else [f"default {show(option.default)}"]
+    return (f"{option.help} ({', '.join(notes)})" if notes else option.help).replace("%", "%%")
 
 
 def show(value: Any) -> str:

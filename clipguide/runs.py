@@ -15,6 +15,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -75,9 +76,15 @@ class Run:
                 continue
         return entries
 
+    def log_before(self, step: int) -> list[dict[str, Any]]:
+        """Cuts the log back to the entries before that step, and returns them."""
+        entries = [entry for entry in self.log() if entry["step"] < step]
+        self.write("log.jsonl", "".join(_line(entry) for entry in entries).encode())
+        return entries
+
     def append(self, entry: Mapping[str, Any]) -> None:
         with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+            file.write(_line(entry))
 
     def write(self, name: str, data: bytes) -> Path:
         images.write(self.folder / name, data)
@@ -114,6 +121,18 @@ class Run:
 
     def frames(self) -> list[Path]:
         return sorted((self.folder / "frames").glob("[0-9]*.png"))
+
+    def pictures(self) -> list[Path]:
+        """The result: one for each of the batch."""
+        more = sorted(self.folder.glob("picture-*.png"), key=lambda path: int(path.stem.rpartition("-")[2]))
+        return [self.picture, *more]
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _line(entry: Mapping[str, Any]) -> str:
+    return json.dumps(entry, ensure_ascii=False) + "\n"
 
 
 def create(root: Path, recipe: Mapping[str, Any]) -> Run:

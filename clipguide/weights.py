@@ -20,6 +20,7 @@ import torch
 from clipguide.brief import split_weight
 from clipguide.encoders import ClipEncoder, Judge
 from clipguide.errors import UserError
+from clipguide.models.perceptual import Features, vgg_features
 
 if TYPE_CHECKING:
     from clipguide.models.clip import OpenedClip
@@ -86,6 +87,20 @@ def faults(checkpoint: Checkpoint) -> list[str]:
     return found
 
 
+def describe(checkpoint: Checkpoint) -> dict[str, Any]:
+    """For a table: name, kind, licence, about, bytes on disk, the files' sha256, and the place (None: not here)."""
+    place = checkpoint.folder
+    return {
+        "name": checkpoint.name,
+        "kind": checkpoint.kind,
+        "licence": checkpoint.licence,
+        "about": checkpoint.about,
+        "bytes": checkpoint.bytes,
+        "files": dict(checkpoint.files),
+        "place": place and str(place),
+    }
+
+
 def sha256(path: Path) -> str:
     """The digest of a file, in hexadecimal."""
     digest = hashlib.sha256()
@@ -118,6 +133,10 @@ class Models:
         if name not in self._encoders:
             self._encoders[name] = ClipEncoder(self._open_clip(name), name, self.device)
         return self._encoders[name]
+
+    def features(self, name: str) -> Features:
+        """The layers that judge content and texture: "vgg19", or the image tower of the CLIP of that name."""
+        return vgg_features(self.device) if name == "vgg19" else self.encoder(name).perceptual()
 
     def judges(self, names: str) -> list[Judge]:
         """'clip-mini,ViT-B-32/openai:0.5' -> the encoders with their weights.  UserError when no weight is above 0."""
