@@ -93,7 +93,7 @@ class Step:
         return self.index >= self.total
 
 
-class _Clock:
+class Clock:
     """How many steps there are: a number, or as many as fit into `seconds`."""
 
     def __init__(self, steps: int, seconds: float | None, first: int) -> None:
@@ -150,7 +150,7 @@ def optimise(
         rng.set_state(resume["rng"])
         canvas.load_state_dict(resume["canvas"])
         optimiser_.load_state_dict(copy.deepcopy(resume["optimiser"]))  # it would go on to write into the state
-    clock = _Clock(steps, seconds, step)
+    clock = Clock(steps, seconds, step)
     while True:
         total = clock.total(step)
         tick, dice = Tick(step, total, rng, preview=step >= total), rng.get_state()
