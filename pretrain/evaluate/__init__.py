@@ -1,0 +1,1 @@
+"""What a CLIP can do, in figures and pictures. Each suite's text says how its figures mislead."""
