@@ -1,10 +1,27 @@
-"""The methods: name -> (module, one line).  A method is a module with `Settings` and `run`."""
+"""The methods: name -> (module, one line).  A method is a module with `Settings` and `run`.
+
+Other packages add methods by the entry point group "clipguide.methods"; see docs/plugins.md.
+"""
+
+from importlib.metadata import entry_points
+
+GROUP = "clipguide.methods"
 
 METHODS: dict[str, tuple[str, str]] = {
     "fourier": ("clipguide.methods.fourier", "a picture from its spectrum: any size, no generator, painterly"),
+    "clipdraw": ("clipguide.methods.clipdraw", "Bezier strokes in paint, ink, marker, charcoal or watercolour; SVG"),
+    "sketch": ("clipguide.methods.sketch", "a photo in a few strokes; SVG"),
     "pixelart": ("clipguide.methods.pixelart", "a grid of coloured cells: palettes, dither, symmetry, sprites"),
     "clipstyler": ("clipguide.methods.clipstyler", "a photo in a style, by a small network trained on it alone"),
+    "shapes": ("clipguide.methods.shapes", "triangles, rectangles or ellipses, by gradient or by evolution; SVG"),
     "pixels": ("clipguide.methods.pixels", "the pixels themselves: the plainest canvas, for changes of a photo"),
 }
 
 DEFAULT = "fourier"
+
+
+def table() -> dict[str, tuple[str, str]]:
+    """`METHODS`, and those of installed packages, which cannot take a name that is taken.  Imports none of them."""
+    points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    installed = {point.name: (point.value, f"from the package {point.dist.name}") for point in points}
+    return METHODS | {name: entry for name, entry in installed.items() if name not in METHODS}
