@@ -20,6 +20,7 @@ from pretrain.models import embed_texts, normalise
 from pretrain.pairs import TextCache
 from pretrain.state import Inputs, NotFinite, TrainConfig, TrainState, TrainStep, start
 from pretrain.train import train
+from pretrain.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ def _follow(state: TrainState, config: TrainConfig, inputs: Inputs, feed: Feed, 
     from torch.utils.tensorboard import SummaryWriter
     from tqdm import tqdm
 
+    watch = Watch.read(options.validation) if options.validation else None
     saved, written = time.monotonic(), options.out / "checkpoint.pt"
     with SummaryWriter(options.out / "log") as log, tqdm(total=config.steps, initial=state.step) as bar:
         try:
@@ -103,6 +105,10 @@ def _follow(state: TrainState, config: TrainConfig, inputs: Inputs, feed: Feed, 
                 terms = {name: f"{value:.3f}" for name, value in step.losses.items()}
                 bar.set_postfix({"img/s": f"{step.images_per_second:.0f}", "scale": f"{step.scale:.1f}"} | terms)
                 _log(log, step)
+                if watch and step.index % options.validate_every == 0:
+                    recall = watch.recall(state, inputs, config.sizes[-1])
+                    log.add_scalar("validation/recall@1", recall, step.index)
+                    bar.write(f"step {step.index}: R@1 of {len(watch.texts)} held-out pairs {recall:.3f}")
                 if time.monotonic() - saved > options.save_every:
                     checkpoint.save(written, state, config)
                     saved = time.monotonic()
@@ -127,6 +133,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--start", type=Path, required=True, help="CLIP folder to begin from")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--validation", type=Path, help="folder with .tar shards whose R@1 is shown now and then")
+    parser.add_argument("--validate-every", type=int, default=100, help="steps between two looks at --validation")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the CPU")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--save-every", type=float, default=180, help="seconds between checkpoints")

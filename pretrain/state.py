@@ -36,6 +36,7 @@ class TrainConfig:
     seed: int = 0
     loss: str = "softmax"  # or "sigmoid"
     lock_text: bool = True  # the tower; its projection is trained
+    lock_image: bool = False  # the tower; its head is trained (LiT, Zhai et al. 2022)
     frozen_norms: bool = True  # batch norms keep their statistics and are folded: for pretrained towers
     bank: int = 2048  # texts of earlier batches as further negatives, with a locked text tower only
     head_lr: float = 1e-3
@@ -107,10 +108,18 @@ class TrainState:
     step: int = 0
 
 
+def part_of(name: str) -> str:
+    """Where the parameter of that name sits: "head" (projections, temperature), "image" or "text" (the towers)."""
+    if name.startswith(_HEADS):
+        return "head"
+    return "image" if name.startswith("visual.") else "text"
+
+
 def start(model: nn.Module, config: TrainConfig) -> TrainState:
     """A run at step 0. Locks what the config locks; `model` is trained in place."""
+    locked = {part for part, lock in (("text", config.lock_text), ("image", config.lock_image)) if lock}
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(not (config.lock_text and name.startswith("text.transformer.")))
+        parameter.requires_grad_(part_of(name) not in locked)
     if config.checkpointing:
         model.visual.set_grad_checkpointing(True)
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
@@ -123,7 +132,7 @@ def _groups(trained: dict[str, nn.Parameter], config: TrainConfig) -> list[dict[
     """Heads and towers have their own rate; gains, biases and the temperature do not decay (CLIP's exclusions)."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in trained.items():
-        groups.setdefault((name.startswith(_HEADS), parameter.ndim >= 2), []).append(parameter)
+        groups.setdefault((part_of(name) == "head", parameter.ndim >= 2), []).append(parameter)
     return [
         {"params": parameters, "head": head, "lr": 0.0, "weight_decay": config.decay if decays else 0.0}
         for (head, decays), parameters in groups.items()

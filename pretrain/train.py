@@ -11,7 +11,7 @@ from torch import nn
 from pretrain import processes
 from pretrain.pairs import Pairs
 from pretrain.schedule import warmup_cosine
-from pretrain.state import Inputs, NotFinite, TrainConfig, TrainState, TrainStep
+from pretrain.state import Inputs, NotFinite, TrainConfig, TrainState, TrainStep, part_of
 from pretrain.step import backward
 
 
@@ -49,8 +49,9 @@ def _set_rates(state: TrainState, config: TrainConfig) -> None:
     tower = warmup_cosine(state.step - late, config.steps - late, config.warmup, floor=0.01)
     for group in state.optimiser.param_groups:
         group["lr"] = config.head_lr * factor if group["head"] else config.lr * tower * (state.step >= late)
-    trunk = getattr(state.model.visual, "trunk", state.model.visual)
-    trunk.requires_grad_(state.step >= late)
+    for name, parameter in state.model.named_parameters():
+        if part_of(name) == "image":
+            parameter.requires_grad_(state.step >= late and not config.lock_image)
 
 
 def _after(state: TrainState, config: TrainConfig) -> None:

@@ -88,6 +88,13 @@ def weights(folder):
     return (Path(folder) / "open_clip_model.safetensors").read_bytes()
 
 
+def test_a_run_looks_at_held_out_pairs_now_and_then(shards, begin, tmp_path, capfd):
+    words = ["--shards", str(shards), "--start", str(begin), "--out", str(tmp_path / "run"), "--steps", "2", *FAST]
+    assert cli.main(["train", *words, "--validation", str(shards), "--validate-every", "2"]) == 0
+    (line,) = [line for line in capfd.readouterr().out.splitlines() if "held-out" in line]
+    assert line.startswith("step 2: R@1 of 20 held-out pairs") and 0 <= float(line.split()[-1]) <= 1
+
+
 def test_twenty_steps_then_the_folder_opens_and_knows_its_colours(shards, begin, tmp_path, capsys):
     out, run = tmp_path / "clip", tmp_path / "run"
     steps = ["--steps", 20, "--warmup", 2, "--radius", 0.5, "--radius-ramp", 5, "--ema", 0.5]

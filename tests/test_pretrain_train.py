@@ -224,6 +224,14 @@ def test_locked_text_tower_does_not_move_and_temperature_is_clamped():
     assert done[-1].scale <= 5.0 + 1e-4
 
 
+def test_a_locked_image_tower_does_not_move_while_its_head_learns():
+    config = replace(CONFIG, lock_image=True)
+    before = {name: tensor.clone() for name, tensor in tiny().visual.state_dict().items()}
+    state, _ = run(config, steps=2)
+    moved = {name for name, tensor in state.model.visual.state_dict().items() if not torch.equal(before[name], tensor)}
+    assert moved == {"proj"}
+
+
 def test_the_tower_waits_while_heads_learn_first():
     config = replace(CONFIG, heads_first=2)
     before = tiny().visual.state_dict()
