@@ -36,7 +36,7 @@ class Watch:
         """Up to MOST pairs of a folder of shards, the same ones every time.  UserError without any."""
         shards, dice = sorted(folder.glob("*.tar")), random.Random(0)
         if not shards:
-            raise UserError(f"{folder} holds no .tar shards; give the validation folder of python -m pretrain data build")
+            raise UserError(f"{folder} holds no .tar shards; give the validation folder that data build wrote")
         decoded = (decode(sample, SIDE, dice, Counter()) for sample in samples(shards, Counter()))
         pairs = list(islice((pair for pair in decoded if pair is not None), MOST))
         images, texts, concepts = zip(*pairs, strict=True)
