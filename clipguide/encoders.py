@@ -12,6 +12,9 @@ from torch import Tensor
 
 from clipguide.errors import Notice
 from clipguide.models.clip import OpenedClip
+from clipguide.models.fold import fold_norms
+from clipguide.models.perceptual import Features, clip_features
+from clipguide.models.plain_vit import plain_tower
 
 
 class ClipEncoder:
@@ -23,25 +26,34 @@ class ClipEncoder:
     def __init__(self, opened: OpenedClip, name: str, device: torch.device | str = "cpu") -> None:
         self.name, self.size, self.device = name, opened.size, torch.device(device)
         self._opened = opened
-        self.model = opened.model.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+        self.model = opened.model.eval().requires_grad_(False)
+        fold_norms(self.model.visual)
+        self.model.requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+        self._tower = plain_tower(self.model)
         self._mean = torch.tensor(opened.mean, device=self.device)[:, None, None]
         self._std = torch.tensor(opened.std, device=self.device)[:, None, None]
 
     @torch.no_grad()
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """-> (N, D), unit norm.  A text longer than the context is cut, with a `Notice` that says so."""
-        for text in texts:
-            count, most = self._opened.token_count(text), self._opened.context_length
-            if count > most:
-                message = f"{self.name} reads {most} tokens; '{text[:40]}...' has {count}, so its end is not read"
-                warnings.warn(message, Notice, stacklevel=2)
+        longest = max(texts, key=self._opened.token_count)
+        count, most = self._opened.token_count(longest), self._opened.context_length
+        if count > most:
+            message = f"{self.name} reads {most} tokens; '{longest[:40]}...' has {count}, so its end is not read"
+            warnings.warn(message, Notice, stacklevel=2)
         tokens = self._opened.tokenise(list(texts)).to(self.device)
         return F.normalize(self.model.encode_text(tokens), dim=-1)
 
+    def perceptual(self) -> Features:
+        """The layers of the image tower, for pictures of any size where the tower takes them."""
+        return clip_features(self.model.visual, self._mean, self._std, self.size)
+
     def encode_image(self, views: Tensor) -> Tensor:
         """views: (N, 3, size, size), sRGB in [0, 1] -> (N, D), unit norm.  Differentiable."""
-        views = ((views - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
-        return F.normalize(self.model.encode_image(views), dim=-1)
+        return F.normalize(self._tower(self._normalise(views)), dim=-1)
+
+    def _normalise(self, views: Tensor) -> Tensor:
+        return (views.to(self.device, memory_format=torch.channels_last) - self._mean) / self._std
 
 
 @dataclass(frozen=True, slots=True)

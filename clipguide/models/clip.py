@@ -65,8 +65,14 @@ def build_network(config: dict[str, Any], bert: BertConfig | None = None) -> nn.
 
 
 def open_folder(path: str | Path) -> OpenedClip:
-    """Opens a folder in open_clip's layout (see the module's text). Errors: UserError when it is not one."""
-    folder = Path(path)
+    """Opens a folder in open_clip's layout (see the module's text), or a weights file that lies in one.
+
+    Errors: UserError when it is not one.
+    """
+    given = Path(path)
+    folder, weights = (given.parent, given) if given.is_file() else (given, given / WEIGHTS)
+    if weights is given and not (folder / CONFIG).is_file():
+        raise UserError(f"{given} has no {CONFIG} beside it; name its model as MODEL/FILE, such as ViT-B-32/{given}")
     stored = _read_json(folder / CONFIG)
     try:
         config, preprocess = stored["model_cfg"], stored.get("preprocess_cfg", {})
@@ -74,7 +80,7 @@ def open_folder(path: str | Path) -> OpenedClip:
         model = build_network(config, bert)
     except (KeyError, TypeError, OSError, json.JSONDecodeError) as error:
         raise UserError(f"{folder / CONFIG} describes no CLIP that can be built ({error}); export it again") from error
-    _load_weights(model, folder / WEIGHTS)
+    _load_weights(model, weights)
     context = config["text_cfg"].get("context_length", 77)
     tokenise, token_count = read_tokeniser(folder / TOKENIZER, context, fixed=bert is None)
     return _opened(model, tokenise, token_count, context, preprocess)
