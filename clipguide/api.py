@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from clipguide import images, runs
+from clipguide import hashtags, images, runs
 from clipguide.brief import Brief, parse_prompts
 from clipguide.core import Exportable, Step
 from clipguide.encoders import ClipEncoder
 from clipguide.errors import UserError
-from clipguide.methods import DEFAULT, METHODS
+from clipguide.methods import DEFAULT, METHODS, table
 from clipguide.options import Common, Guided, Settings, split, validate
 from clipguide.scores import Scorer
 from clipguide.weights import Models
@@ -31,10 +31,16 @@ PATIENCE_MEMORY = 0.8  # weight of the past in the smoothed score
 
 
 def method(name: str) -> ModuleType:
-    """The method's module, with its `Settings` and `run`.  UserError for an unknown name."""
-    if name not in METHODS:
-        raise UserError(f"unknown method '{name}'; there are: {', '.join(METHODS)}")
-    return importlib.import_module(METHODS[name][0])
+    """The method's module, with its `Settings` and `run`.  UserError for an unknown name, or a broken plugin."""
+    methods = METHODS if name in METHODS else table()
+    if name not in methods:
+        raise UserError(f"unknown method '{name}'; there are: {', '.join(methods)}")
+    try:
+        return importlib.import_module(methods[name][0])
+    except Exception as error:
+        if name in METHODS:
+            raise
+        raise UserError(f"the method '{name}' ({methods[name][1]}) cannot be loaded: {error!r}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +66,28 @@ class Plan:
         return method(self.method).run(self.brief, self.settings, models)
 
     def scorer(self, models: Models) -> Scorer | None:
-        """Scores by the judges that guide; None for a method without any."""
-        if not isinstance(self.settings, Guided):
+        """Scores by the judges that guide; None for a method without any, and without prompts."""
+        if not isinstance(self.settings, Guided) or not self.brief.prompts:
             return None
         return Scorer(models.judges(self.settings.clip), self.brief.prompts)
 
 
-def plan(texts: Sequence[str], method_name: str = DEFAULT, values: Mapping[str, Any] | None = None) -> Plan:
-    """Checks prompts and settings by name.  UserError names what is refused, and what is allowed."""
+def plan(texts: Sequence[str], method_name: str | None = None, values: Mapping[str, Any] | None = None) -> Plan:
+    """Checks prompts and settings by name.  UserError names what is refused, and what is allowed.
+
+    method_name: None leaves it to the prompts' hashtags, and to `DEFAULT` where they say nothing.  Given values win
+    over those of hashtags.
+    """
+    tagged = hashtags.read(texts)
+    texts, method_name = tagged.texts, tagged.choose(method_name or tagged.method or DEFAULT)
     model = method(method_name).Settings
-    common_values, own_values = split(values or {}, [Common, model])
+    common_values, own_values = split({**tagged.settings, **(values or {})}, [Common, model])
     common, settings = validate(Common, common_values), validate(model, own_values)
     if common.init is not None:
         images.read(common.init, common.size)  # refuses a bad picture before anything is opened
+    prompts = parse_prompts(texts) if texts or getattr(model, "needs_prompt", True) else ()
     brief = Brief(
-        parse_prompts(texts), common.size, common.seed, common.batch, common.seconds, common.init
+        prompts, common.size, common.seed, common.batch, common.seconds, common.init
     )
     return Plan(method_name, tuple(texts), common, settings, brief)
 
@@ -87,7 +100,7 @@ def plan_again(recipe: Mapping[str, Any], changes: Mapping[str, Any] | None = No
         raise UserError(f"the recipe is incomplete ({error}); give a picture or run that clipguide wrote") from None
 
 
-def stream(*texts: str, method: str = DEFAULT, models: Models | None = None, **settings: Any) -> Iterator[Step]:
+def stream(*texts: str, method: str | None = None, models: Models | None = None, **settings: Any) -> Iterator[Step]:
     """Yields every `Step` of a picture; `for step in stream("a castle", steps=50): ...`.
 
     settings: any of the method's and of `options.Common`, by name.  UserError for bad ones, before any model loads.
@@ -120,7 +133,7 @@ class Picture:
         return free
 
 
-def generate(*texts: str, method: str = DEFAULT, models: Models | None = None, **settings: Any) -> Picture:
+def generate(*texts: str, method: str | None = None, models: Models | None = None, **settings: Any) -> Picture:
     """Makes a picture: `generate("a castle", seed=1).image`.  Arguments and errors as `stream`."""
     planned = plan(texts, method, settings)
     step = None

@@ -49,6 +49,12 @@ class Tagged:
     method: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
 
+    def choose(self, method: str) -> str:
+        """The method.  UserError when a hashtag wants another one."""
+        if self.method not in (None, method):
+            raise UserError(f"a hashtag asks for the method {self.method}, and --method for {method}; drop one of them")
+        return method
+
 
 def read(texts: Sequence[str]) -> Tagged:
     """Takes the hashtags out of the prompts.  UserError when two of them want different methods."""

@@ -28,7 +28,8 @@ PALETTES: dict[str, str] = {
     "ega": "000000 0000aa 00aa00 00aaaa aa0000 aa00aa aa5500 aaaaaa "
     "555555 5555ff 55ff55 55ffff ff5555 ff55ff ffff55 ffffff",
     # Sinclair ZX Spectrum, as emulators show it: 15 distinct colours
-    "spectrum": "000000 0000d7 d70000 d700d7 00d700 00d7d7 d7d700 d7d7d7 0000ff ff0000 ff00ff 00ff00 00ffff ffff00 ffffff",
+    "spectrum": "000000 0000d7 d70000 d700d7 00d700 00d7d7 d7d700 d7d7d7 "
+    "0000ff ff0000 ff00ff 00ff00 00ffff ffff00 ffffff",
     # Commodore 64, VIC-II, calculated by P. Timmermann ("Pepto"), 2001
     "c64": "000000 ffffff 68372b 70a4b2 6f3d86 588d43 352879 b8c76f "
     "6f4f25 433900 9a6759 444444 6c6c6c 9ad284 6c5eb5 959595",

@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from clipguide.methods import DEFAULT, METHODS
+from clipguide.methods import DEFAULT, table
 
 
 def add_arguments(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
@@ -15,10 +15,11 @@ def add_arguments(parser: argparse.ArgumentParser, words: Sequence[str]) -> None
 
 def run(args: argparse.Namespace) -> int:
     if args.json:
-        print(json.dumps({name: line for name, (_, line) in METHODS.items()}))
+        print(json.dumps({name: line for name, (_, line) in table().items()}))
         return 0
-    width = max(map(len, METHODS))
-    for name, (_, line) in METHODS.items():
+    methods = table()
+    width = max(map(len, methods))
+    for name, (_, line) in methods.items():
         print(f"{name:<{width}}  {line}{' (the default)' if name == DEFAULT else ''}")
     print("\nclipguide generate --method NAME --help shows what a method can be told.")
     return 0

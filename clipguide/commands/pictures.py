@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clipguide import api, images, runs
+from clipguide import api, hashtags, images, runs
 from clipguide.commands import flags
 from clipguide.commands.progress import Watch
 from clipguide.errors import UserError
-from clipguide.methods import DEFAULT, METHODS
+from clipguide.methods import DEFAULT, table
 from clipguide.options import Common, Guided, Output, add_flags, validate
 from clipguide.weights import Models
 
-PROMPT_HELP = "words, or @FILE for a picture; each may end in :WEIGHT; '|' stands between several"
+PROMPT_HELP = "words, or @FILE for a picture, each with :WEIGHT if need be; '|' between several; #pixelart picks a method"
 VIDEO_FRAMES = 240  # kept for a video where --save-every does not say how many
 
 
@@ -42,10 +42,11 @@ class Order:
 def add_arguments(parser: argparse.ArgumentParser, words: Sequence[str], *, default: str = DEFAULT) -> None:
     """The flags of a picture: what every method, this method and the output can be told.
 
-    default: the method where neither `--method` nor the YAML file names one.
+    default: the method where neither `--method`, nor the YAML file, nor a hashtag of the prompt names one.
     """
-    method = flags.typed(words, "method") or default
-    parser.add_argument("--method", default=method, metavar="NAME", help=f"one of: {', '.join(METHODS)}")
+    tagged = hashtags.read([*words, flags.typed(words, "prompts") or ""])
+    method = flags.typed(words, "method") or tagged.method or default
+    parser.add_argument("--method", default=method, metavar="NAME", help=f"one of: {', '.join(table())}")
     flags.add_common(parser)
     add_flags(parser, Common, "the picture")
     add_flags(parser, api.method(method).Settings, f"the method {method}")

@@ -13,7 +13,7 @@ from clipguide.ops.colour import oklab
 
 @torch.no_grad()
 def nearest(image: Tensor, palette: Tensor) -> Tensor:
-    """The number of the palette colour that looks most like each pixel (nearest in OKLab): (B, 3, H, W) -> (B, H, W)."""
+    """The number of the palette colour that looks most like each pixel, nearest in OKLab: (B, 3, H, W) -> (B, H, W)."""
     wanted = oklab(image).movedim(1, -1).flatten(1, 2)  # (B, H * W, 3)
     offered = oklab(palette.to(image).movedim(-1, 1)[..., None])[..., 0].movedim(1, -1)  # (B or 1, K, 3)
     closeness = 2 * wanted @ offered.mT - offered.square().sum(-1)[:, None]  # -distance^2, but for a constant
