@@ -13,21 +13,21 @@ from clipguide.encoders import ClipEncoder
 
 
 def likeness(encoder: ClipEncoder, photo: Tensor, cutouts: Cutouts) -> Callable[[Scene], Tensor]:
-    """The layout: how far the image tower's middle features of picture and photo lie apart, seen alike.
+    """The layout: how far the image tower's middle features of picture and photo lie apart, both seen alike.
 
-    photo: (1, 3, H, W).  Mean over layers of the squared distance, as a share of the photo's own squared size: 0 for
-    the photo itself.  CLIPasso's geometric loss (Vinker et al. 2022), but each layer counts alike whatever its scale.
+    photo: (1, 3, H, W).  Mean over the content layers of the squared distance, as a share of the photo's own squared
+    size: 0 for the photo itself.  CLIPasso's geometric loss (Vinker et al. 2022), but here each layer counts alike.
     """
+    features = encoder.perceptual()
 
     def loss(scene: Scene) -> Tensor:
         views = scene.views(cutouts, encoder.size)
         with torch.no_grad():
-            wanted = encoder.stages(scene.crop(cutouts, encoder.size)(photo.to(views)))
-        batch = scene.image().shape[0]
-        apart = []
-        for seen, aim in zip(encoder.stages(views), wanted, strict=True):
-            aim = aim.repeat_interleave(batch, 0)  # view after view
-            apart.append((seen - aim).square().mean() / aim.square().mean().clamp(min=1e-12))
+            wanted = features(scene.crop(cutouts, encoder.size)(photo.to(views)))
+        seen, batch, apart = features(views), scene.image().shape[0], []
+        for layer in features.content:
+            aim = wanted[layer].repeat_interleave(batch, 0)  # view after view
+            apart.append((seen[layer] - aim).square().mean() / aim.square().mean().clamp(min=1e-12))
         return torch.stack(apart).mean()
 
     return loss
