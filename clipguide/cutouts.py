@@ -67,7 +67,8 @@ class Windows:
         height, width = image.shape[-2:]
         pixels = self.extent * torch.where(self.far, max(height, width), min(height, width))  # (n,)
         extent = pixels[:, None] / torch.tensor([width, height])  # (n, 2)
-        reach = (extent * (0.5 - OVERHANG)).clamp(max=0.5)
+        inside, spare = (extent * (0.5 - OVERHANG)).clamp(max=0.5), (1 - extent / 2).clamp(max=0.5)
+        reach = torch.where(self.far[:, None], spare, inside)  # the centre's least distance from an edge
         centre = reach + self.place * (1 - 2 * reach)
         corners = centre[:, None] + self.shape * extent[:, None]
         levels = (pixels / self.side).clamp(min=1).log2().round().long()
@@ -81,8 +82,9 @@ class Windows:
             views = torch.einsum("nrc,nbchw->nbrhw", self.colour.to(views), views)
         if self.noise is not None:
             sheet, offsets, scales = self.noise
-            rows = [sheet[:, y : y + self.side, x : x + self.side] for x, y in offsets.tolist()]
-            views = views + (torch.stack(rows) * scales[:, None, None, None]).to(views)[:, None]
+            everywhere = sheet.unfold(1, self.side, 1).unfold(2, self.side, 1)  # (3, margin + 1, margin + 1, S, S)
+            noise = everywhere[:, offsets[:, 1], offsets[:, 0]].movedim(1, 0)  # (n, 3, S, S)
+            views = views + (noise * scales[:, None, None, None]).to(views)[:, None]
         if self.holes is not None:
             ticks = ((torch.arange(self.side) + 0.5) / self.side).to(views)
             x0, y0, x1, y1 = self.holes.to(views)[:, :, None].unbind(1)
@@ -113,21 +115,24 @@ def crops(
     noise: float = 0.1,
     erase: float = 0.3,
     late: tuple[float, float] | None = None,
+    mirror: bool = False,
 ) -> Cutouts:
     """`count` random views: a share `wide` shows the whole picture at its true aspect, the others zoom in.
 
     zoom: range of a close view's side, as a share of the picture's shorter side; `late` is the range at the end of the
     run, and the range moves from one to the other.  turn: degrees either way.  perspective: shift of the corners, as
-    a share of the side.  jitter: hue (x 2 pi), saturation and brightness, either way.  noise: largest standard
-    deviation.  erase: the share of views with a hole.  The mix is pixray's (60 % close, 40 % whole on a random grey);
-    affine, perspective, jitter and holes are what the VQGAN+CLIP tools found to be the robust core.
+    a share of the side.  jitter: largest change of hue (in half turns) and brightness, and twice that of saturation.
+    noise: largest standard deviation.  erase: the share of views with a hole.  mirror: outside the picture lies its
+    mirror image instead of a random grey.
+    The mix is pixray's (60 % close, 40 % whole on a random grey); affine, perspective, jitter and holes are what the
+    VQGAN+CLIP tools found to be the robust core.
     """
 
     def cut(tick: Tick, side: int) -> Windows:
         def roll(*shape: int) -> Tensor:
             return torch.rand(*shape, generator=tick.rng)
 
-        far = round(count * wide) if count > 1 else 1
+        far = max(round(count * wide), int(wide > 0))
         low, high = _between(zoom, late or zoom, tick.progress)
         dice, is_far = roll(count), torch.arange(count) < far
         angle = (roll(count) * 2 - 1) * math.radians(turn)
@@ -139,6 +144,7 @@ def crops(
             torch.where(is_far, 1 + 0.15 * dice, low + (high - low) * dice),
             is_far,
             _turned(SQUARE - 0.5 + bend, angle, flip=roll(count) < 0.5),
+            mirror=mirror,
             fill=grey,
             colour=_colours(roll(3, count), jitter),
             noise=_noise(tick, side, roll(count, 3), noise),
@@ -149,8 +155,20 @@ def crops(
 
 
 def patches(count: int, *, extent: float = 0.25, perspective: float = 0.5) -> Cutouts:
-    """`count` close views, each `extent` of the shorter side, bent in perspective: CLIPstyler's patches."""
-    return crops(count, zoom=(extent, extent), wide=0.0, turn=0, perspective=perspective, jitter=0, noise=0, erase=0)
+    """`count` close views, each `extent` of the shorter side, bent in perspective: CLIPstyler's patches, which however
+    see black where they bend out of the picture; here they see its mirror image."""
+    clean = {"turn": 0.0, "jitter": 0.0, "noise": 0.0, "erase": 0.0}
+    return crops(count, zoom=(extent, extent), wide=0.0, perspective=perspective, mirror=True, **clean)
+
+
+def on(colour: Tensor, cutouts: Cutouts) -> Cutouts:
+    """The same windows, with `colour` (3,) in [0, 1] around the picture: a drawing goes on as paper."""
+
+    def cut(tick: Tick, side: int) -> Windows:
+        windows = cutouts(tick, side)
+        return replace(windows, fill=colour.expand(windows.count, 3))
+
+    return cut
 
 
 def _between(start: tuple[float, float], end: tuple[float, float], progress: float) -> tuple[float, float]:
@@ -169,7 +187,7 @@ def _colours(dice: Tensor, jitter: float) -> Tensor | None:
     if not jitter:
         return None
     hue, saturation, gain = (dice * 2 - 1) * jitter
-    return jitter_matrices(hue * math.tau * 0.5, 1 + 2 * saturation, 1 + gain)
+    return jitter_matrices(hue * math.pi, 1 + 2 * saturation, 1 + gain)
 
 
 def _noise(tick: Tick, side: int, dice: Tensor, noise: float) -> tuple[Tensor, Tensor, Tensor] | None:

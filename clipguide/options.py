@@ -8,7 +8,7 @@ import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -18,6 +18,8 @@ MIN_SIDE, MAX_SIDE = 16, 4096
 
 
 def _parse_size(value: Any) -> Any:
+    if isinstance(value, int):
+        return value, value
     if not isinstance(value, str):
         return value
     match = re.fullmatch(r"\s*(\d+)\s*(?:[xX×,]\s*(\d+)\s*)?", value)
@@ -40,7 +42,7 @@ class Common(Settings):
     """What every method can be told."""
 
     size: Size = Field((256, 256), description="width x height of the picture in px")
-    seed: int = Field(0, ge=0, lt=2**63, description="the dice: the same seed gives the same picture")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="the dice: the same seed gives the same picture")
     batch: int = Field(1, ge=1, le=64, description="pictures made at once")
     seconds: float | None = Field(None, gt=0, description="spend this many seconds instead of a number of steps")
     patience: int = Field(0, ge=0, description="stop when the score has not risen for so many steps; 0: never")
@@ -60,6 +62,8 @@ class Output(Settings):
 
 class Guided(Settings):
     """What every method that follows a CLIP can be told."""
+
+    needs_prompt: ClassVar[bool] = True  # False: a method that can do without words
 
     steps: int = Field(100, ge=0, le=100_000, description="updates of the picture")
     clip: str = Field("clip-mini", description="the CLIPs that judge, as NAME[:WEIGHT], joined by commas")
@@ -85,7 +89,7 @@ class Option:
     kind: str  # "int", "float", "bool", "choice", "size", "path", "text"
     default: Any
     help: str
-    low: float | None = None
+    low: float | None = None  # of a size: of either side
     high: float | None = None
     choices: tuple[str, ...] = ()
     optional: bool = False
@@ -105,10 +109,9 @@ def _option(name: str, field: Any) -> Option:
     if get_origin(annotation) in (Union, types.UnionType):
         annotation = next(arg for arg in get_args(annotation) if arg is not type(None))
         optional = True
-    limits = {key: getattr(mark, key, None) for mark in field.metadata for key in ("ge", "gt", "le", "lt")}
-    limits = {key: value for key, value in limits.items() if value is not None}
-    for mark in field.metadata:
-        limits |= {k: v for k in ("ge", "gt", "le", "lt") if (v := getattr(mark, k, None)) is not None}
+    marks = [*field.metadata, *getattr(next(iter(get_args(annotation)), None), "__metadata__", ())]
+    marks = [inner for mark in marks for inner in getattr(mark, "metadata", [mark])]  # pydantic nests them in Annotated
+    limits = {k: v for mark in marks for k in ("ge", "gt", "le", "lt") if (v := getattr(mark, k, None)) is not None}
     low, high = limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))
     choices = tuple(get_args(annotation)) if get_origin(annotation) is Literal else ()
     return Option(name, _kind(annotation), field.default, field.description or "", low, high, choices, optional)
@@ -136,7 +139,7 @@ def add_flags(parser: argparse.ArgumentParser, model: type[Settings], title: str
 
 def _help(option: Option) -> str:
     limits = [("from", option.low), ("to", option.high)]
-    notes = [f"{word} {value:g}" for word, value in limits if value is not None]
+    notes = [f"{word} {show(value)}" for word, value in limits if value is not None]
     notes += [] if option.default is None else [f"default {show(option.default)}"]
     return (f"{option.help} ({', '.join(notes)})" if notes else option.help).replace("%", "%%")
 
@@ -154,11 +157,17 @@ def validate(model: type[Settings], values: Mapping[str, Any]) -> Any:
     try:
         return model(**values)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        flag = name.replace("_", "-")
-        said = first["msg"].removeprefix("Value error, ")
-        raise UserError(f"--{flag} {show(values[name])}: {said[0].lower()}{said[1:]}") from None
+        raise UserError(_refusal(error.errors()[0], values)) from None
+
+
+def _refusal(fault: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    said = fault["msg"].removeprefix("Value error, ")
+    said = said[:1].lower() + said[1:]
+    if not fault["loc"]:  # a rule about several settings
+        return said
+    name = str(fault["loc"][0])
+    given = f" {show(values[name])}" if name in values else ""
+    return f"--{name.replace('_', '-')}{given}: {said}"
 
 
 def split(values: Mapping[str, Any], models: Iterable[type[Settings]]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ A differentiable vector renderer is diffvg's idea (Li et al. 2020); the method h
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -41,6 +42,10 @@ class Paths:
         """The same drawing for a picture `factor` times as large."""
         return Paths(self.points * factor, self.widths * factor, self.colours, self.opacity, self.filled)
 
+    def map(self, change: Callable[[Tensor], Tensor]) -> Paths:
+        """Every tensor changed alike: `paths.map(lambda part: part[:10])` are the ten shapes at the back."""
+        return Paths(*map(change, (self.points, self.widths, self.colours, self.opacity, self.filled)))
+
 
 def draw(paths: Paths, size: tuple[int, int], *, soft: float = SOFT, tolerance: float = 0.1) -> Tensor:
     """Draws on a transparent ground, each shape over those behind it.
@@ -62,7 +67,8 @@ def glaze(paths: Paths, size: tuple[int, int], *, soft: float = SOFT, tolerance:
 
 def _shown(paths: Paths, size: tuple[int, int], soft: float, tolerance: float):
     """What `_composite` and `_multiply` mix: alpha (R, P), colours (N, 3), the rows, the grid."""
-    batch, paths = (len(paths.points), _joined(paths)) if paths.points.dim() == 4 else (1, paths)
+    batch = len(paths.points) if paths.points.dim() == 4 else 1
+    paths = paths.map(lambda part: part.flatten(0, 1)) if paths.points.dim() == 4 else paths
     paths, drawn = _sound(paths)
     side = _tile_side(size)
     grid = tiles.Grid(*size, side, batch)
@@ -78,11 +84,6 @@ def _shown(paths: Paths, size: tuple[int, int], soft: float, tolerance: float):
 def over(layer: Tensor, background: Tensor) -> Tensor:
     """Lays a drawing (B, 4, H, W) over a background that broadcasts to (B, 3, H, W) -> (B, 3, H, W)."""
     return layer[:, :3] + (1 - layer[:, 3:]) * background
-
-
-def _joined(paths: Paths) -> Paths:
-    parts = (paths.points, paths.widths, paths.colours, paths.opacity, paths.filled)
-    return Paths(*(part.flatten(0, 1) for part in parts))
 
 
 def _sound(paths: Paths) -> tuple[Paths, Tensor]:

@@ -1,0 +1,80 @@
+"""CLIPDraw: Bezier strokes under CLIP's gradient (Frans, Soros and Witkowski 2021)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pydantic import Field
+from torch import Tensor
+
+from clipguide import images, schedules
+from clipguide.brief import Brief
+from clipguide.canvases import starts, svg
+from clipguide.canvases.drawing import Drawing, canvas
+from clipguide.canvases.looks import LOOKS
+from clipguide.core import Cutouts, Step, Term, optimise
+from clipguide.cutouts import crops, on
+from clipguide.encoders import Judge
+from clipguide.errors import UserError
+from clipguide.losses.guidance import Composed, guidance
+from clipguide.losses.likeness import occlusion
+from clipguide.losses.negative_space import negative_space
+from clipguide.ops.strokes import Paths
+from clipguide.weights import Models
+
+GROUND = 0.4  # of the strokes that start from a photo are dealt out evenly, the others along its salient contours
+
+
+class Settings(Composed, Drawing):
+    steps: int = Field(150, ge=0, le=100_000, description="updates of the drawing")
+    filled: float = Field(0.0, ge=0, le=1, description="share of the shapes that are areas instead of strokes")
+    svg: Path | None = Field(None, description="an SVG drawing to start from, instead of random strokes")
+    negative_space: float = Field(0.0, ge=0, le=1, description="share of the paper that should stay bare")
+    negative_space_weight: float = Field(2.0, ge=0, le=100, description="weight of --negative-space")
+
+
+def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
+    """Yields the steps; see `core.optimise`.  UserError for an SVG or a colour that cannot be read."""
+    given = _read(settings.svg, brief) if settings.svg is not None else None
+    judges = models.judges(settings.clip)
+    drawing = canvas(brief, settings, given or _start(brief, settings, judges))
+    terms = guidance(brief, settings, judges, views(settings.cutouts, drawing.paper))
+    if settings.negative_space:
+        terms.append(Term("bare paper", negative_space(settings.negative_space), settings.negative_space_weight))
+    yield from optimise(
+        drawing.to(models.device),
+        terms,
+        steps=settings.steps,
+        seconds=brief.seconds,
+        seed=brief.seed,
+        chunks=settings.chunks,
+        lr_scale=schedules.cosine(0.1),
+        resume=brief.resume,
+    )
+
+
+def views(count: int, paper: Tensor) -> Cutouts:
+    """Nearly the whole drawing, bent in perspective, on its paper: CLIPDraw's two augmentations and no other.
+
+    The paper's windows show 0.7 to 0.9 of the picture's area; half of ours show all of it.
+    """
+    plain = {"jitter": 0.0, "noise": 0.0, "erase": 0.0}
+    return on(paper, crops(count, zoom=(0.75, 0.95), wide=0.5, turn=5.0, perspective=0.3, **plain))
+
+
+def _read(path: Path, brief: Brief) -> Paths:
+    if not path.is_file():
+        raise UserError(f"--svg {path} is not there; give an SVG file that exists")
+    paths = svg.read(path.read_bytes(), brief.size)
+    return paths.map(lambda part: part[None].expand(brief.batch, *part.shape).clone())
+
+
+def _start(brief: Brief, settings: Settings, judges: Sequence[Judge]) -> Paths:
+    """Random strokes, or along the contours of the photo that the picture starts from, the widest at the back."""
+    amount, look, rng = settings.amount(settings.filled), LOOKS[settings.look], brief.rng()
+    if brief.init is None:
+        return starts.random(amount, brief.size, look, rng, batch=brief.batch)
+    photo = images.read(brief.init, brief.size)
+    salient = occlusion(judges[0].encoder, photo)
+    return starts.along(photo, amount, look, rng, saliency=salient, spread=GROUND, batch=brief.batch)
