@@ -156,3 +156,13 @@ def _make_unused(path: Path) -> Path:
             return folder
         except FileExistsError:
             continue
+
+
+def every(root: Path) -> list[Run]:
+    """The runs that lie directly under `root`, newest first.  Links are not followed."""
+    begun = []
+    for folder in root.iterdir() if root.is_dir() else ():
+        recipe = folder / "recipe.json"
+        if recipe.is_file() and not folder.is_symlink():
+            begun.append((recipe.stat().st_mtime_ns, Run(folder)))
+    return [run for _, run in sorted(begun, key=lambda pair: pair[0], reverse=True)]
