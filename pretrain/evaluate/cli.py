@@ -28,7 +28,9 @@ def main(arguments: list[str]) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     subject = Subject(Models(options.device).encoder(options.model))
-    job = Job(subject, options.shards, options.images, options.size, options.seed)
+    job = Job(
+        subject, options.shards, options.images, options.labels, options.prompt, sizes=options.size, seed=options.seed
+    )
     told = {}
     for name in names:
         begun = time.monotonic()
@@ -52,6 +54,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--suite", default="project", help=f"{', '.join(SUITES)}; several with commas")
     parser.add_argument("--shards", type=Path, help="folder of shards, or of its test split")
     parser.add_argument("--images", type=Path, help="a folder with a folder of pictures for each class")
+    parser.add_argument("--labels", type=Path, help="a file with a word for each class folder, one a line")
+    parser.add_argument("--prompt", action="append", default=[], help="for neighbours; may be given again")
     parser.add_argument("--out", type=Path, help="folder for evaluation.json and the plots")
     parser.add_argument("--size", type=parse_sizes, default=(), help="sides in px, such as 128,224; the model's own")
     parser.add_argument("--seed", type=int, default=0, help="the dice of suites that draw examples")

@@ -20,14 +20,12 @@ class Table:
 
     def text(self) -> str:
         """Aligned columns for a terminal: words to the left, numbers to the right."""
-        cells = [list(self.columns), *([show(cell) for cell in row] for row in self.rows)]
-        widths = [max(len(row[at]) for row in cells) for at in range(len(self.columns))]
-        words = [all(isinstance(row[at], str) for row in self.rows) for at in range(len(self.columns))]
-        lines = [
-            "  ".join(cell.ljust(w) if word else cell.rjust(w) for cell, w, word in zip(row, widths, words, strict=True))
-            for row in cells
-        ]
-        return "\n".join([self.title, *(line.rstrip() for line in lines)])
+        columns = []
+        for at, name in enumerate(self.columns):
+            cells = [name, *(show(row[at]) for row in self.rows)]
+            width, words = max(map(len, cells)), all(isinstance(row[at], str) for row in self.rows)
+            columns.append([cell.ljust(width) if words else cell.rjust(width) for cell in cells])
+        return "\n".join([self.title, *("  ".join(line).rstrip() for line in zip(*columns, strict=True))])
 
     def records(self) -> dict[str, Any]:
         rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]

@@ -1,4 +1,9 @@
-"""Image-to-text and text-to-image retrieval: the share of queries whose answer is among the k nearest."""
+"""Image-to-text and text-to-image retrieval: the share of queries whose answer is among the k nearest.
+
+How it misleads. R@k falls with the number of candidates and rises with the number that fit. Captions here are templates
+around a name, not sentences people wrote, so figures say nothing about Flickr30k or COCO. A picture fits every caption
+of its own concept; a caption that fits it by chance ("a tree" beside "an evergreen tree") counts as an error.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,47 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+
+from pretrain.evaluate.report import Report, Table
+from pretrain.evaluate.samples import Sample, read_split
+from pretrain.evaluate.suites import Job
+from pretrain.pairs import fitting
+
+TASKS = ("composed", "photos", "style", "concepts")
+KS = (1, 5, 10)
+COLUMNS = (
+    *("test", "direction", "queries", "candidates", *(f"R@{k}" for k in KS), *(f"chance@{k}" for k in KS)),
+    "median rank",
+)
+
+
+def measure(job: Job) -> Report:
+    """Two rows for each test of the shards: pictures to captions, each caption once, and captions to pictures."""
+    samples = read_split(job.need_shards(), "test")
+    rows = []
+    for task in TASKS:
+        chosen = [sample for sample in samples if sample.task == task]
+        if chosen:
+            rows += both_ways(job, task, chosen)
+    return Report([Table("retrieval", COLUMNS, rows, __doc__.partition("How it misleads. ")[2])])
+
+
+def both_ways(job: Job, task: str, samples: Sequence[Sample]) -> list[tuple]:
+    """The first caption of each sample is its text."""
+    concept = {sample.captions["en"][0]: sample.concept for sample in samples}
+    images, texts = job.subject.images(samples), job.subject.texts(list(concept))
+    fits = fitting([sample.concept for sample in samples], list(concept.values()))
+    rows = []
+    for direction, queries, gallery, fit in [
+        ("image to text", images, texts, fits),
+        ("text to image", texts, images, fits.T),
+    ]:
+        ahead = ranks(queries, gallery, fit)
+        shares = [(ahead < k).float().mean().item() for k in KS]
+        size = fit.shape[1]
+        chances = [chance(fit, min(k, size)) for k in KS]
+        rows.append((task, direction, len(ahead), size, *shares, *chances, int(ahead.median()) + 1))
+    return rows
 
 
 def recall(queries: Tensor, gallery: Tensor, fits: Tensor, ks: Sequence[int] = (1, 5, 10)) -> dict[int, float]:

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from clipguide.errors import UserError
-from pretrain.data.shards import read_shards
 
 SPLITS = ("train", "validation", "test")
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
@@ -37,39 +36,54 @@ class Sample:
 
 
 def split_folder(shards: Path, side: str) -> Path:
-    """The folder of one split. shards: what `python -m pretrain data build` wrote, or the folder of one of its splits."""
+    """The folder of one split. shards: what `python -m pretrain data build` wrote, or the folder of one split of it."""
     for root in (shards, shards.parent):
         if (root / side).is_dir() and (root == shards or shards.name in SPLITS):
             return root / side
     if side == "test" and any(shards.glob("*.tar")):
         return shards
-    raise UserError(f"{shards} has no {side} split; give --shards the folder that `python -m pretrain data build` wrote")
+    raise UserError(f"{shards} has no {side} split; give --shards the folder of `python -m pretrain data build`")
 
 
 def read_split(shards: Path, side: str, tasks: Sequence[str] = ()) -> list[Sample]:
     """The samples of a split in a fixed order, of some tasks or of all. Errors: UserError for a folder without them."""
-    found = [sample_of(data, told) for data, told in read_shards(split_folder(shards, side))]
+    folder = split_folder(shards, side)
+    files = sorted(folder.glob("*.tar"))
+    if not files:
+        raise UserError(f"{folder} holds no .tar shard; build some with `python -m pretrain data build`")
+    found = [sample for file in files for sample in read_index(file)]
     kept = [sample for sample in found if not tasks or sample.task in tasks]
     if not kept:
-        known = ", ".join(sorted({sample.task for sample in found}))
-        raise UserError(f"{shards} has no sample of the tasks {', '.join(tasks)} in its {side} split, only {known}")
+        known = ", ".join(sorted({sample.task for sample in found})) or "none"
+        raise UserError(f"{folder} has no sample of {', '.join(tasks) or 'any task'}; its tasks: {known}")
     return kept
 
 
-def sample_of(data: bytes, told: dict[str, Any]) -> Sample:
-    """A sample of a shard: its picture's bytes and what its JSON says."""
+def read_index(shard: Path) -> Iterator[Sample]:
+    """The samples of one shard; their pictures stay in the file until they are read."""
+    try:
+        with tarfile.open(shard) as tar:
+            members = {member.name: member for member in tar}
+            for name in sorted(name for name in members if name.endswith(".json")):
+                picture = members[name.removesuffix("json") + "jpg"]
+                told = json.loads(tar.extractfile(members[name]).read())
+                yield sample_of(partial(slice_of, shard, picture.offset_data, picture.size), told)
+    except (tarfile.TarError, KeyError, ValueError) as error:
+        raise UserError(f"{shard} is no shard of this project ({error}); build it again") from error
+
+
+def slice_of(file: Path, offset: int, size: int) -> bytes:
+    """Some bytes of a file."""
+    with file.open("rb") as stream:
+        stream.seek(offset)
+        return stream.read(size)
+
+
+def sample_of(read: Callable[[], bytes], told: dict[str, Any]) -> Sample:
+    """A sample of a shard, from what its JSON says."""
     captions = {"en": tuple(told["captions"])} | told.get("languages", {})
     rest = {name: told.get(name) or "" for name in ("task", "style", "medium", "source")}
-    return Sample(f"{told.get('task')}/{told['id']}", partial(bytes, data), told["concept"], captions, **rest)
-
-
-def descriptions(folder: Path) -> Iterator[dict[str, Any]]:
-    """What the JSON of each sample below a folder says, without reading a picture."""
-    for shard in sorted(folder.glob("*.tar")):
-        with tarfile.open(shard) as tar:
-            for member in tar:
-                if member.name.endswith(".json"):
-                    yield json.loads(tar.extractfile(member).read())
+    return Sample(f"{told.get('task')}/{told['id']}", read, told["concept"], captions, **rest)
 
 
 def read_classes(folder: Path) -> list[Sample]:

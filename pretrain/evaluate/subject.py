@@ -36,7 +36,7 @@ class Subject:
         return torch.stack([self._texts[text] for text in texts])
 
     def ensemble(self, name: str, templates: Sequence[str]) -> Tensor:
-        """(D,): the unit mean of the unit embeddings of a name in each template (Radford et al. 2021, section 3.1.4)."""
+        """(D,): the unit mean of a name's unit embeddings in all templates (Radford et al. 2021, section 3.1.4)."""
         return F.normalize(self.texts([template.format(name) for template in templates]).mean(0), dim=0)
 
     def images(self, samples: Sequence[Sample], size: int | None = None) -> Tensor:
