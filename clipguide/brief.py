@@ -2,12 +2,13 @@
 
 Grammar.  `|` stands between prompts that act at once.  A prompt may end in `:weight` and `:weight:stop`.
     a fox:1.5                 a weight; below 0 the picture moves away from the text
-    a fox:1:0.4               no more pull once the squared great-circle distance is below 0.4
+    a fox:1:0.4               no more pull once the loss is below 0.4 (see `Prompt.stop`)
+    blurry:-0.3:1             no more push once it is above 1
     @style.png:0.5            an image as the prompt
     a fox | blurry:-0.3       two prompts
 A colon counts only when a number ends the prompt after it, so `Star Wars: a new hope`, `C:\\fox.png` and
-`http://host/fox` stay whole; between two digits it is part of the text too (`at 12:30`, `16:9`): to weigh such a text
-put a space before the colon (`at 12:30 :2`).  `\\|` is a plain bar.
+`http://host:80` stay whole; between two digits it is part of a text too (`at 12:30`, `16:9`): to weigh such a text put
+a space before the colon (`at 12:30 :2`).  `\\|` is a plain bar.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ import torch
 from clipguide.errors import UserError
 
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-STOP = rf"(?:\s*:\s*(?P<stop>{NUMBER}))?"
-WEIGHTED = re.compile(rf"^(?P<text>.*?)(?P<space>\s*):\s*(?P<weight>{NUMBER}){STOP}$", re.DOTALL)
+COLON = r"(?P<space>\s*):\s*"
+WEIGHTED = re.compile(rf"(?P<text>.*?){COLON}(?P<weight>{NUMBER})", re.DOTALL)
+STOPPED = re.compile(rf"(?P<text>.*?){COLON}(?P<weight>{NUMBER})\s*:\s*(?P<stop>{NUMBER})", re.DOTALL)
 MAX_WEIGHT = 100.0
+MAX_STOP = math.pi**2 / 2  # of opposite vectors
 
 TEMPLATES: dict[str, tuple[str, ...]] = {
     "none": ("{}",),
@@ -39,7 +42,8 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
 class Prompt:
     """One thing that is asked for: a text, or an image file, with its weight.
 
-    stop: the loss (half the squared angle to the prompt, in rad^2; 1.2 is a right angle) under which the pull ends.
+    stop: the loss (half the squared angle to the prompt, in rad^2; 1.2 is a right angle) under which the pull ends, or,
+    for a negative weight, above which the push ends; 0: never.
     """
 
     text: str = ""
@@ -86,23 +90,35 @@ def parse_prompts(texts: Sequence[str]) -> tuple[Prompt, ...]:
 
 def parse_prompt(part: str) -> Prompt:
     """One prompt of the grammar above."""
-    text, weight, stop = part.strip(), 1.0, 0.0
-    match = WEIGHTED.match(text)
-    if match and not _colon_is_text(match):
-        text, weight, stop = match["text"].strip(), float(match["weight"]), float(match["stop"] or 0)
+    text, weight, stop = _weighed(part.strip())
     if not text or text == "@":
         raise UserError(f"the prompt '{part}' is empty; write some words, or @FILE for an image")
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise UserError(f"the prompt {part!a} holds bytes that are no text; write it in UTF-8")
     if not math.isfinite(weight) or abs(weight) > MAX_WEIGHT:
         raise UserError(f"the prompt '{part}' has weight {weight:g}; weights lie between -100 and 100")
+    if not 0 <= stop <= MAX_STOP:
+        raise UserError(f"the prompt '{part}' stops at {stop:g}; a stop lies between 0 and {MAX_STOP:.1f}")
     if not text.startswith("@"):
         return Prompt(text=text, weight=weight, stop=stop)
     return Prompt(image=_image_file(text[1:]), weight=weight, stop=stop)
 
 
+def _weighed(text: str) -> tuple[str, float, float]:
+    """-> (text, weight, stop)."""
+    for pattern in (STOPPED, WEIGHTED):
+        match = pattern.fullmatch(text)
+        if match and not _colon_is_text(match):
+            stop = match["stop"] if pattern is STOPPED else 0
+            return match["text"].strip(), float(match["weight"]), float(stop)
+    return text, 1.0, 0.0
+
+
 def _colon_is_text(match: re.Match[str]) -> bool:
-    between_digits = match["text"][-1:].isdigit() and not match["space"] and match["weight"][0].isdigit()
-    port = re.fullmatch(r"@?\w+://[^/\s]*", match["text"])
-    return bool(between_digits or port)
+    text = match["text"]
+    between_digits = text[-1:].isdigit() and not match["space"] and match["weight"][0].isdigit()
+    port = re.fullmatch(r"@?\w+://[^/\s]*", text)
+    return bool(port or (between_digits and not text.startswith("@")))
 
 
 def _image_file(name: str) -> Path:
@@ -115,6 +131,12 @@ def _image_file(name: str) -> Path:
 
 
 def split_weight(text: str) -> tuple[str, float]:
-    """'name:0.5' -> ('name', 0.5); the weight is 1 where none is given.  For lists of encoders."""
-    prompt = parse_prompt(text)
-    return prompt.text, prompt.weight
+    """'name:0.5' -> ('name', 0.5); the weight is 1 where none is given.  For lists of encoders.
+
+    UserError when the name is empty.
+    """
+    match = WEIGHTED.fullmatch(text.strip())
+    name, weight = (match["text"].strip(), float(match["weight"])) if match else (text.strip(), 1.0)
+    if not name:
+        raise UserError(f"'{text}' names nothing; write NAME or NAME:WEIGHT, joined by commas")
+    return name, weight

@@ -5,10 +5,13 @@ In memory a picture is (B, 3, H, W) float sRGB in [0, 1].
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
 import os
+import threading
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,10 +25,11 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_PIXELS = 64_000_000
+MAX_SIDE = 4096  # of what is kept of an upload
 METADATA_KEY = "clipguide"
 
 
-def read(path: Path | str, size: tuple[int, int] | None = None) -> Tensor:
+def read(path: Path | str, size: tuple[int, int] | None = None, *, longest: int = 0) -> Tensor:
     """The picture of a file as (1, 3, H, W).
 
     Grey, palette, CMYK, 16 bit and EXIF-rotated pictures come out upright and in RGB; of an animation the first
@@ -54,24 +58,36 @@ def read_alpha(path: Path | str, size: tuple[int, int] | None = None) -> Tensor:
 
 
 def _open(path: Path | str, *, keep_alpha: bool = False) -> Image.Image:
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image
 
     try:
-        with Image.open(path) as file:
-            if file.width * file.height > MAX_PIXELS:
-                raise UserError(f"{path} has {file.width} x {file.height} px; at most 64 million pixels are read")
-            file.seek(0)
-            image = _eight_bit(ImageOps.exif_transpose(file))
-            rgba = image.convert("RGBA")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what PIL finds odd in a file that it can read all the same
+            rgba = _decode(path)
     except UserError:
         raise
     except FileNotFoundError:
         raise UserError(f"{path} is not there; give a picture that exists") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} is no picture that can be read ({error}); give a PNG, JPEG or WebP") from None
+    except Exception as error:  # decoders of broken files raise whatever they stumble over
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{path} is no picture that can be read ({reason}); give a PNG, JPEG or WebP") from None
     if keep_alpha:
         return rgba
     return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+
+
+def _decode(path: Path | str) -> Image.Image:
+    """The first frame, upright, as RGBA."""
+    from PIL import Image, ImageOps
+
+    with Image.open(path) as file:
+        if file.width * file.height > MAX_PIXELS:
+            raise UserError(f"{path} has {file.width} x {file.height} px; at most 64 million pixels are read")
+        file.seek(0)
+        image = _eight_bit(ImageOps.exif_transpose(file))
+        if image.mode not in ("RGB", "RGBA", "P", "PA", "L", "LA", "1"):
+            image = image.convert("RGB")  # PIL has no way from CMYK or LAB to RGBA
+        return image.convert("RGBA")
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
@@ -79,7 +95,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if not image.mode.startswith(("I", "F")):
         return image
     top = 1.0 if image.mode == "F" else 65535.0
-    return image.convert("F").point(lambda value: value * (255.0 / top)).convert("L")
+    return image.convert("F").point(lambda value: value * (255.0 / top) + 0.5).convert("L")
 
 
 def from_pil(image: Image.Image) -> Tensor:
@@ -143,6 +159,27 @@ def png(image: Tensor, metadata: Mapping[str, Any] | None = None) -> bytes:
     return buffer.getvalue()
 
 
+def jpeg(image: Tensor, quality: int = 88) -> bytes:
+    """The bytes of a JPEG of a picture (3, H, W) or (1, 3, H, W): small and fast, for looking at."""
+    buffer = io.BytesIO()
+    to_pil(image).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def laundered(path: Path | str, longest: int = MAX_SIDE) -> bytes:
+    """A stranger's picture as a PNG of its bare pixels: upright, with its opacity, without its metadata.
+
+    longest: px that its longer side is shrunk to.  Errors as `read`.
+    """
+    image = _open(path, keep_alpha=True)
+    image.thumbnail((longest, longest))
+    if image.getchannel("A").getextrema() == (255, 255):
+        image = image.convert("RGB")
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
 def metadata(path: Path | str) -> dict[str, Any]:
     """What `png` put into a picture.  UserError where there is none."""
     from PIL import Image
@@ -152,19 +189,34 @@ def metadata(path: Path | str) -> dict[str, Any]:
         image.load()
         text = getattr(image, "text", {}).get(METADATA_KEY)
     try:
-        return json.loads(text)
+        found = json.loads(text)
     except (TypeError, ValueError):
-        raise UserError(f"{path} does not say how it was made; give a PNG that clipguide wrote") from None
+        found = None
+    if not isinstance(found, dict):
+        raise UserError(f"{path} does not say how it was made; give a PNG that clipguide wrote")
+    return found
 
 
 def write(path: Path, data: bytes) -> None:
-    """Writes a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """Writes a file whole or not at all.  UserError when that cannot be done."""
+    partial = _partial(path)
     try:
         partial.write_bytes(data)
         os.replace(partial, path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror}); make room, or give another folder") from error
     finally:
-        partial.unlink(missing_ok=True)
+        _discard(partial)
+
+
+def _partial(path: Path) -> Path:
+    """Beside `path`, with its ending; short, as a name that is just legal would not be with more letters."""
+    return path.with_name(f".{os.getpid()}-{threading.get_ident()}.part{path.suffix}")
+
+
+def _discard(partial: Path) -> None:
+    with contextlib.suppress(OSError):  # where nothing can be written, nothing was
+        partial.unlink()
 
 
 def sheet(pictures: Sequence[Tensor], captions: Sequence[str] = (), *, columns: int = 0, side: int = 256) -> Tensor:
@@ -187,17 +239,26 @@ def sheet(pictures: Sequence[Tensor], captions: Sequence[str] = (), *, columns: 
 def write_video(path: Path, frames: Iterable[Tensor], *, fps: int = 24) -> None:
     """Frames (3, H, W) or (1, 3, H, W) as MP4 (H.264) or GIF, by the file's ending; whole or not at all.
 
-    MP4 wants even sides: an odd last row or column is dropped.
+    MP4 wants even sides: an odd last row or column is dropped.  UserError for another ending, for no frames, and when
+    the file cannot be written.
     """
     import imageio.v2 as imageio
 
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    options = {"duration": 1000 / fps, "loop": 0} if path.suffix == ".gif" else {"fps": fps, "macro_block_size": 2}
+    ending = path.suffix.lower()
+    if ending not in (".mp4", ".gif"):
+        raise UserError(f"{path} is no video's name; let it end in .mp4 or .gif")
+    options = {"duration": 1000 / fps, "loop": 0} if ending == ".gif" else {"fps": fps, "macro_block_size": 2}
+    even, partial, count = 2 if ending == ".mp4" else 1, _partial(path), 0
     try:
         with imageio.get_writer(partial, **options) as writer:
             for frame in frames:
-                height, width = frame.shape[-2] // 2 * 2, frame.shape[-1] // 2 * 2
+                height, width = frame.shape[-2] // even * even, frame.shape[-1] // even * even
                 writer.append_data(_bytes(frame[..., :height, :width]).numpy())
+                count += 1
+        if not count:
+            raise UserError(f"{path}: there are no frames to make a video of; keep some with --save-every 1")
         os.replace(partial, path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error}); make room, or give another folder") from error
     finally:
-        partial.unlink(missing_ok=True)
+        _discard(partial)

@@ -16,8 +16,9 @@ class Fourier(nn.Module):
 
     Each coefficient is stored divided by 1 / frequency^decay, so that one learning rate moves coarse and fine alike
     strongly as natural pictures do; with decorrelated colours and a sigmoid at the end, as in Lucid (Olah et al.,
-    2017) and aphantasia.  blur: at progress p, only frequencies below blur(p) times the highest are drawn, which
-    gives coarse to fine.  contrast: standard deviation of the start before the sigmoid.
+    2017) and aphantasia.  contrast: standard deviation of the start, before the sigmoid and a gain of 4.
+    detail: (start, until) for coarse to fine: at first only frequencies below `start` times the highest are drawn, and
+    from progress `until` on all of them; a preview shows what the last step drew.
     """
 
     def __init__(
@@ -43,12 +44,15 @@ class Fourier(nn.Module):
         self.register_buffer("scale", scale / scale.square().mean().sqrt(), persistent=False)
         noise = torch.randn(batch, 3, height, width // 2 + 1, 2, generator=rng)
         self.spectrum = nn.Parameter(contrast * noise)
+        self.register_buffer("reached", torch.zeros(()))  # progress of the last step
 
     def param_groups(self) -> list[dict[str, Any]]:
         return [{"params": [self.spectrum], "lr": self.lr}]
 
     def render(self, tick: Tick) -> Frame:
-        return Frame(torch.sigmoid(4 * correlate(self._waves(tick.progress))))
+        if not tick.preview:
+            self.reached.fill_(tick.progress)
+        return Frame(torch.sigmoid(4 * correlate(self._waves(float(self.reached)))))
 
     def _waves(self, progress: float) -> Tensor:
         """(B, 3, H, W) decorrelated channels about 0, of standard deviation 1 for a spectrum of normal numbers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -11,6 +12,8 @@ from clipguide import images
 from clipguide.brief import TEMPLATES, Prompt
 from clipguide.core import Cutouts, Encoder, Scene, Term
 from clipguide.encoders import Judge
+
+LONGEST = 768  # px of an image prompt's longer side: its windows are warped at every step, and views are no larger
 
 Loss = Callable[[Scene], Tensor]
 Target = Tensor | Loss  # unit vectors that broadcast with (n, B, D), or what makes them from a scene
@@ -99,14 +102,19 @@ def prompt_terms(
             name = wanted.name if len(judges) == 1 else f"{wanted.name} ({judge.encoder.name})"
             target = _target(wanted, judge.encoder, cutouts, templates)
             if wanted.weight < 0:
-                loss = avoid(judge.encoder, target, cutouts, margin=margin)
+                loss = avoid(judge.encoder, target, cutouts, margin=_margin(wanted, margin))
             else:
                 loss = prompt(judge.encoder, target, cutouts, stop=wanted.stop)
             terms.append(Term(name, loss, abs(wanted.weight) * judge.weight / total))
     return terms
 
 
+def _margin(wanted: Prompt, margin: float) -> float:
+    """The cosine at which the push away from a prompt ends: that of its stop, where it has one."""
+    return math.cos(math.sqrt(2 * wanted.stop)) if wanted.stop else margin
+
+
 def _target(wanted: Prompt, encoder: Encoder, cutouts: Cutouts, templates: str) -> Target:
     if wanted.image is not None:
-        return seen_alike(encoder, images.read(wanted.image), cutouts)
+        return seen_alike(encoder, images.read(wanted.image, longest=LONGEST), cutouts)
     return embed(encoder, wanted.text, templates)

@@ -42,10 +42,11 @@ def sample(image: Tensor, grid: Tensor, levels: Tensor, fill: Tensor | None = No
     first, so that nothing aliases.  fill: (n, 3) what lies outside the picture, or None for its mirror image.
     -> (n * B, 3, S, S), window after window.
     """
-    count, side = grid.shape[0], grid.shape[1]
-    batch = image.shape[0]
+    side, batch = grid.shape[1], image.shape[0]
     pieces, order = [], []
-    for level in range(int(levels.max()) + 1 if count else 0):
+    for level in range(int(levels.max()) + 1):
+        if level:
+            image = _halved(image)
         index = torch.nonzero(levels == level)[:, 0]
         if len(index):
             tall = grid[index].reshape(1, -1, side, 2).expand(batch, -1, -1, -1)  # (B, m*S, S, 2)
@@ -53,10 +54,16 @@ def sample(image: Tensor, grid: Tensor, levels: Tensor, fill: Tensor | None = No
             seen = F.grid_sample(image, tall, padding_mode=padding, align_corners=False)  # (B, 3, m*S, S)
             pieces.append(seen.unflatten(2, (len(index), side)).movedim(2, 0))  # (m, B, 3, S, S)
             order.append(index)
-        if min(image.shape[-2:]) > 1:
-            image = F.avg_pool2d(image, 2, ceil_mode=True, count_include_pad=False)
     views = torch.cat(pieces)[torch.argsort(torch.cat(order))]
     if fill is not None:
         inside = (grid.abs().amax(-1) <= 1)[:, None, None]  # (n, 1, 1, S, S)
         views = torch.where(inside, views, fill[:, None, :, None, None].to(views))
     return views.flatten(0, 1)
+
+
+def _halved(image: Tensor) -> Tensor:
+    """Half as large; an odd side is halved upwards, and every pixel stays where it was in the unit square."""
+    height, width = image.shape[-2:]
+    if height % 2 == 0 and width % 2 == 0:
+        return F.avg_pool2d(image, 2)
+    return F.adaptive_avg_pool2d(image, (-(-height // 2), -(-width // 2)))
