@@ -94,8 +94,9 @@ class Shapes(nn.Module):
 
     def project(self) -> None:
         """Colours and opacities into their range; shapes back to the picture, and to a size that can be seen."""
-        for parameter, middle, low in ((self.colour, 0.5, 0.0), (self.opacity, 0.5, SLIGHTEST), (self.ground, 1.0, 0.0)):
-            parameter.nan_to_num_(middle).clamp_(low, 1)
+        self.colour.nan_to_num_(0.5).clamp_(0, 1)
+        self.ground.nan_to_num_(1.0).clamp_(0, 1)
+        self.opacity.nan_to_num_(0.5).clamp_(SLIGHTEST, 1)
         self.place.nan_to_num_(0.5)
         if self.kind == "triangle":
             corners = self.place.unflatten(-1, (3, 2))

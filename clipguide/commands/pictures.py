@@ -19,7 +19,7 @@ from clipguide.methods import DEFAULT, table
 from clipguide.options import Common, Guided, Output, add_flags, validate
 from clipguide.weights import Models
 
-PROMPT_HELP = "words, or @FILE for a picture, each with :WEIGHT if need be; '|' between several; #pixelart picks a method"
+PROMPT_HELP = "words, or @FILE for a picture, each with :WEIGHT if any; '|' between several; #pixelart is a method"
 VIDEO_FRAMES = 240  # kept for a video where --save-every does not say how many
 
 

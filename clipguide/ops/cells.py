@@ -50,7 +50,9 @@ class Cells:
         return colours.flatten(2).index_select(2, index.flatten()).unflatten(2, (self.rows, self.across))
 
 
-def cells(shape: Shape, size: tuple[int, int], side: float, *, aspect: float = 1.0, symmetry: Symmetry = "none") -> Cells:
+def cells(
+    shape: Shape, size: tuple[int, int], side: float, *, aspect: float = 1.0, symmetry: Symmetry = "none"
+) -> Cells:
     """size: (width, height) of the picture in px.  side: width of a cell in px.  aspect: its width over its height.
 
     Where the picture is no whole number of cells wide or high, the cells are a little larger or smaller instead.
