@@ -1,0 +1,129 @@
+"""What all methods that restyle a photo share: their settings, the photo, and the way back to its own size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from clipguide import images, masks
+from clipguide.brief import Brief
+from clipguide.canvases.confined import Confined
+from clipguide.core import Canvas, Step
+from clipguide.errors import UserError
+from clipguide.ops.confine import confine
+from clipguide.options import Guided
+from clipguide.weights import Models
+
+Keep = Literal["none", "colours", "luminance"]
+
+
+class Styling(Guided):
+    """`size` is the box in which the style is worked out; the photo keeps its aspect, and comes back at its own size."""
+
+    strength: float = Field(1.0, ge=0, le=1, description="how far from the photo to the style; 0 is the photo itself")
+    mask: Path | None = Field(None, description="an image file; the style shows where it is opaque, or else light")
+    mask_text: str | None = Field(None, description="what the style shall be laid on, in words, such as 'the sky'")
+    mask_invert: bool = Field(False, description="lay the style everywhere but on the mask")
+    feather: float = Field(0.02, ge=0, le=0.5, description="softness of the mask's edge, as a share of the longer side")
+    keep: Keep = Field("none", description="what of the photo stays: nothing, its colours, or its luminance")
+    source: str = Field("a photo", description="what the photo is now, in words; the style is the way from there")
+    features: str = Field("clip-mini", description="network whose features hold the content: a CLIP's name, or vgg19")
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A photo at its own size, and as the style is worked out on it.
+
+    original: (1, 3, H, W).  small: (1, 3, h, w), the same aspect.  mask: (1, 1, h, w) in [0, 1], or None for all of it.
+    """
+
+    original: Tensor
+    small: Tensor
+    mask: Tensor | None
+    keep: Keep
+    strength: float
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in px of `small`."""
+        return self.small.shape[-1], self.small.shape[-2]
+
+    def confined(self, canvas: Canvas) -> Canvas:
+        """The canvas, held to the mask and to what may change."""
+        if self.mask is None and self.keep == "none":
+            return canvas
+        return Confined(canvas, self.small, self.mask, self.keep)
+
+    def shown(self, styled: Tensor) -> Tensor:
+        """A frame of (B, 3, h, w) at the wanted strength, still small."""
+        return self.small + self.strength * (styled - self.small)
+
+    def restored(self, styled: Tensor) -> Tensor:
+        """The result at the photo's own size: the photo, and the change enlarged.  The photo's finest detail stays."""
+        change = F.interpolate(styled - self.small, self.original.shape[-2:], mode="bicubic", antialias=True)
+        return (self.original + self.strength * change).clamp(0, 1)
+
+    def redrawn(self, large: Tensor) -> Tensor:
+        """The result from a picture that was drawn at the photo's own size."""
+        mask = self.mask
+        if mask is not None:
+            mask = F.interpolate(mask, self.original.shape[-2:], mode="bilinear")
+        image = confine(large, self.original, mask, self.keep)
+        return self.original + self.strength * (image - self.original)
+
+
+def open_photo(brief: Brief, settings: Styling, models: Models, method: str) -> Photo:
+    """The brief's init image.  UserError where there is none, or where the mask leaves nothing to style."""
+    if brief.init is None:
+        raise UserError(f"{method} restyles a photo, and none was given; give one with --init PHOTO")
+    original = images.read(brief.init).to(models.device)
+    small = fitted(original, brief.size)
+    mask = _mask(small, settings, models)
+    return Photo(original, small, mask, settings.keep, settings.strength)
+
+
+def fitted(image: Tensor, box: tuple[int, int]) -> Tensor:
+    """(1, 3, H, W) shrunk into the box (width, height) at its own aspect; a smaller one stays as it is."""
+    height, width = image.shape[-2:]
+    scale = min(1.0, box[0] / width, box[1] / height)
+    if scale == 1:
+        return image
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    return F.interpolate(image, size, mode="bicubic", antialias=True).clamp(0, 1)
+
+
+def _mask(small: Tensor, settings: Styling, models: Models) -> Tensor | None:
+    if settings.mask is not None and settings.mask_text is not None:
+        raise UserError("--mask and --mask-text were both given; give the one that says where the style belongs")
+    if settings.mask is not None:
+        mask = masks.from_file(settings.mask, small)
+    elif settings.mask_text is not None:
+        mask = masks.from_text(models.judges(settings.clip)[0].encoder, settings.mask_text, small)
+    else:
+        return None
+    mask = masks.feathered(1 - mask if settings.mask_invert else mask, settings.feather)
+    if mask.amax() < 0.02:
+        raise UserError("the mask leaves nothing of the photo to style; give a lighter one, or --mask-invert")
+    return mask
+
+
+def finished(
+    steps: Iterator[Step], photo: Photo, redraw: Callable[[], Tensor] | None = None
+) -> Iterator[Step]:
+    """Each step at the wanted strength; the last one at the photo's own size.
+
+    redraw: draws the photo at its own size when the style is found; without it the change is enlarged.
+    """
+    for step in steps:
+        if not step.last:
+            yield replace(step, image=photo.shown(step.image))
+        elif redraw is None:
+            yield replace(step, image=photo.restored(step.image))
+        else:
+            yield replace(step, image=photo.redrawn(redraw()))
