@@ -8,7 +8,9 @@ No checkpoint ever executes code.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +22,7 @@ import torch
 from clipguide.brief import split_weight
 from clipguide.encoders import ClipEncoder, Judge
 from clipguide.errors import UserError
+from clipguide.images import write
 from clipguide.models.perceptual import Features, vgg_features
 
 if TYPE_CHECKING:
@@ -67,6 +70,45 @@ def read_manifest(folder: Path) -> dict[str, Checkpoint]:
         return {name: _checkpoint(folder, name, entry) for name, entry in entries.items()}
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise UserError(f"{path} cannot be read ({error}); install clipguide again") from None
+
+
+def kept_folder() -> Path:
+    """Where networks lie that the user trained: $CLIPGUIDE_DATA, or clipguide in the desktop's folder for data."""
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(os.environ.get("CLIPGUIDE_DATA") or Path(data) / "clipguide")
+
+
+def known(folder: Path | None = None) -> dict[str, Checkpoint]:
+    """Every network by name: the bundled ones (of `folder`), then those that the user trained."""
+    bundled, kept = read_manifest(folder or checkpoints_folder()), kept_folder()
+    own = read_manifest(kept) if (kept / MANIFEST).is_file() else {}
+    return own | bundled
+
+
+def keep(name: str, kind: str, about: str, files: Mapping[str, bytes]) -> Path:
+    """Puts a trained network among the known ones, in place of one that had its name; returns its folder.
+
+    UserError for a name that is no plain word, or that a bundled network has.
+    """
+    if not re.fullmatch(r"\w[\w.-]*", name) or name in read_manifest(checkpoints_folder()):
+        raise UserError(f"'{name}' cannot name a network; take letters, digits and dashes, and no bundled one's name")
+    root = kept_folder()
+    (root / name).mkdir(parents=True, exist_ok=True)
+    for file, data in files.items():
+        write(root / name / file, data)
+    entries = read_manifest(root) if (root / MANIFEST).is_file() else {}
+    digests = {file: hashlib.sha256(data).hexdigest() for file, data in files.items()}
+    entries[name] = Checkpoint(name, kind, "yours", about, root / name, "", digests)
+    write(root / MANIFEST, "\n".join(_entry(entry) for entry in entries.values()).encode())
+    return root / name
+
+
+def _entry(checkpoint: Checkpoint) -> str:
+    """TOML; its quoted strings are written as JSON's."""
+    files = ", ".join(f"{json.dumps(file)} = {json.dumps(digest)}" for file, digest in checkpoint.files.items())
+    facts = {"kind": checkpoint.kind, "licence": checkpoint.licence, "about": checkpoint.about}
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in facts.items()]
+    return "\n".join([f"[{json.dumps(checkpoint.name)}]", *lines, f"files = {{ {files} }}", ""])
 
 
 def _checkpoint(folder: Path, name: str, entry: Mapping[str, Any]) -> Checkpoint:
@@ -125,7 +167,7 @@ class Models:
 
     def __init__(self, device: str = "auto", folder: Path | None = None) -> None:
         self.device = pick_device(device)
-        self.manifest = read_manifest(folder or checkpoints_folder())
+        self.manifest = known(folder)
         self._encoders: dict[str, ClipEncoder] = {}
 
     def encoder(self, name: str) -> ClipEncoder:

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser, words: Sequence[str]) -> None
 
 
 def run(args: argparse.Namespace) -> int:
-    known = weights.read_manifest(weights.checkpoints_folder())
+    known = weights.known()
     for name in args.names:
         if name not in known:
             raise UserError(f"unknown model '{name}'; there are: {', '.join(known)}")
@@ -47,7 +47,7 @@ def _pull(chosen: Sequence[Checkpoint], args: argparse.Namespace) -> int:
     for checkpoint in chosen:
         if checkpoint.kind == "clip":
             models.encoder(checkpoint.name)
-    return _list([weights.read_manifest(weights.checkpoints_folder())[c.name] for c in chosen], args)
+    return _list([weights.known()[c.name] for c in chosen], args)
 
 
 def _verify(chosen: Sequence[Checkpoint], args: argparse.Namespace) -> int:
