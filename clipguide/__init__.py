@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from clipguide.api import Picture, generate, load_encoder, stream
     from clipguide.weights import Models
 
-__version__ = "0.1.0"
 __all__ = ["Models", "Picture", "generate", "load_encoder", "stream"]
 
 
 def __getattr__(name: str) -> Any:
     """The public names, imported when first asked for: `import clipguide` costs nothing."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("clipguide")
     if name not in __all__:
         raise AttributeError(f"module 'clipguide' has no attribute '{name}'")
     from clipguide import api

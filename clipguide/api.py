@@ -2,102 +2,40 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from clipguide import hashtags, images, runs
-from clipguide.brief import Brief, parse_prompts
+from clipguide import images, runs
 from clipguide.core import Exportable, Step
 from clipguide.encoders import ClipEncoder
-from clipguide.errors import UserError
-from clipguide.methods import DEFAULT, METHODS, table
-from clipguide.options import Common, Guided, Settings, split, validate
-from clipguide.scores import Scorer
+from clipguide.plans import Plan, method, plan, plan_again
 from clipguide.weights import Models
 
 if TYPE_CHECKING:
     from PIL import Image
 
+__all__ = [
+    "Models",
+    "Picture",
+    "Plan",
+    "Progress",
+    "follow",
+    "generate",
+    "load_encoder",
+    "method",
+    "plan",
+    "plan_again",
+    "stream",
+]
+
 SCORE_EVERY = 5  # steps; a score costs one view
 STATE_EVERY = 10  # steps; a kill loses at most this many
 PATIENCE_MEMORY = 0.8  # weight of the past in the smoothed score
-
-
-def method(name: str) -> ModuleType:
-    """The method's module, with its `Settings` and `run`.  UserError for an unknown name, or a broken plugin."""
-    methods = METHODS if name in METHODS else table()
-    if name not in methods:
-        raise UserError(f"unknown method '{name}'; there are: {', '.join(methods)}")
-    try:
-        return importlib.import_module(methods[name][0])
-    except Exception as error:
-        if name in METHODS:
-            raise
-        raise UserError(f"the method '{name}' ({methods[name][1]}) cannot be loaded: {error!r}") from error
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A picture that is wholly described and checked, before any network is opened."""
-
-    method: str
-    texts: tuple[str, ...]
-    common: Common
-    settings: Settings
-    brief: Brief
-
-    @property
-    def recipe(self) -> dict[str, Any]:
-        """All that makes the picture again, in JSON's types."""
-        from clipguide import __version__
-
-        settings = self.common.model_dump(mode="json") | self.settings.model_dump(mode="json")
-        return {"version": __version__, "method": self.method, "prompts": list(self.texts), "settings": settings}
-
-    def steps(self, models: Models) -> Iterator[Step]:
-        """Runs the method; see `core.optimise`."""
-        return method(self.method).run(self.brief, self.settings, models)
-
-    def scorer(self, models: Models) -> Scorer | None:
-        """Scores by the judges that guide; None for a method without any, and without prompts."""
-        if not isinstance(self.settings, Guided) or not self.brief.prompts:
-            return None
-        return Scorer(models.judges(self.settings.clip), self.brief.prompts)
-
-
-def plan(texts: Sequence[str], method_name: str | None = None, values: Mapping[str, Any] | None = None) -> Plan:
-    """Checks prompts and settings by name.  UserError names what is refused, and what is allowed.
-
-    method_name: None leaves it to the prompts' hashtags, and to `DEFAULT` where they say nothing.  Given values win
-    over those of hashtags.
-    """
-    tagged = hashtags.read(texts)
-    texts, method_name = tagged.texts, tagged.choose(method_name or tagged.method or DEFAULT)
-    model = method(method_name).Settings
-    common_values, own_values = split({**tagged.settings, **(values or {})}, [Common, model])
-    common, settings = validate(Common, common_values), validate(model, own_values)
-    if common.init is not None:
-        images.read(common.init, common.size)  # refuses a bad picture before anything is opened
-    prompts = parse_prompts(texts) if texts or getattr(model, "needs_prompt", True) else ()
-    brief = Brief(
-        prompts, common.size, common.seed, common.batch, common.seconds, common.init
-    )
-    return Plan(method_name, tuple(texts), common, settings, brief)
-
-
-def plan_again(recipe: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> Plan:
-    """The plan of a recipe (of a run, or of a picture's metadata), with changed settings."""
-    try:
-        return plan(recipe["prompts"], recipe["method"], recipe["settings"] | dict(changes or {}))
-    except (KeyError, TypeError) as error:
-        raise UserError(f"the recipe is incomplete ({error}); give a picture or run that clipguide wrote") from None
 
 
 def stream(*texts: str, method: str | None = None, models: Models | None = None, **settings: Any) -> Iterator[Step]:

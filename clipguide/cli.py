@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
 
-from clipguide import __version__
+import clipguide
 from clipguide.commands import COMMANDS
 from clipguide.errors import Notice, UserError
 
@@ -73,7 +73,7 @@ def _call(words: Sequence[str]) -> int:
         print(_overview())
         return 0 if words else 2
     if words[0] == "--version":
-        print(f"clipguide {__version__}")
+        print(f"clipguide {clipguide.__version__}")
         return 0
     name, rest = words[0], words[1:]
     module, parser = command(name), Parser(name, COMMANDS[name][1])

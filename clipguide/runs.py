@@ -25,13 +25,15 @@ from typing import Any
 from clipguide import images
 from clipguide.errors import UserError
 
-MAX_NAME = 60
+MAX_NAME = 120  # bytes; file systems take 255, and endings and numbers are added
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)")  # names that Windows keeps for itself
 
 
 def slug(text: str) -> str:
     """A legal, telling file name: letters of any script, digits and dashes; "picture" when nothing is left."""
     words = re.sub(r"[^\w]+", "-", unicodedata.normalize("NFC", text).lower()).strip("-_")
-    return words[:MAX_NAME].rstrip("-_") or "picture"
+    words = words.encode()[:MAX_NAME].decode(errors="ignore").rstrip("-_") or "picture"
+    return f"{words}-picture" if RESERVED.fullmatch(words) else words
 
 
 def unused(path: Path) -> Path:

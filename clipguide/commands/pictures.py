@@ -16,7 +16,7 @@ from clipguide.commands import flags
 from clipguide.commands.progress import Watch
 from clipguide.errors import UserError
 from clipguide.methods import DEFAULT, table
-from clipguide.options import Common, Guided, Output, add_flags, validate
+from clipguide.options import Common, Output, add_flags, validate
 from clipguide.weights import Models
 
 PROMPT_HELP = "words, or @FILE for a picture, each with :WEIGHT if any; '|' between several; #pixelart is a method"
@@ -61,23 +61,16 @@ def order(
     recipe: what the flags change (see `api.Plan.recipe`).  given: settings that the command sets itself.
     """
     values = flags.gather(args, [Common, api.method(args.method).Settings, Output]) | dict(given or {})
-    texts = flags.prompts(args, values) or (recipe or {}).get("prompts", [])
+    texts = flags.prompts(args, values)
     values = {name: value for name, value in values.items() if name not in ("prompts", "method")}
     output_values = {name: values.pop(name) for name in Output.model_fields if name in values}
-    planned = api.plan(texts, args.method, _kept(recipe, args.method) | values)
+    if recipe is None:
+        planned = api.plan(texts, args.method, values)
+    else:
+        planned = api.plan_again(recipe, values, method_name=args.method, texts=texts)
     output = validate(Output, output_values)
     _check_out(output.out)
     return Order(planned, output, args.json)
-
-
-def _kept(recipe: Mapping[str, Any] | None, method: str) -> dict[str, Any]:
-    """The recipe's settings; for another method only those that mean the same there."""
-    if recipe is None:
-        return {}
-    if recipe.get("method") == method:
-        return dict(recipe.get("settings", {}))
-    shared = [*Common.model_fields, *(Guided.model_fields if issubclass(api.method(method).Settings, Guided) else ())]
-    return {name: value for name, value in recipe.get("settings", {}).items() if name in shared}
 
 
 def _check_out(out: Path | None) -> None:

@@ -1,0 +1,110 @@
+"""A picture that is wholly described and checked before any network is opened."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from types import ModuleType
+from typing import Any
+
+from clipguide import hashtags, images
+from clipguide.brief import Brief, parse_prompts
+from clipguide.core import Step
+from clipguide.errors import UserError
+from clipguide.methods import DEFAULT, METHODS, table
+from clipguide.options import Common, Guided, Settings, split, validate
+from clipguide.scores import Scorer
+from clipguide.weights import Models
+
+
+def method(name: str) -> ModuleType:
+    """The method's module, with its `Settings` and `run`.  UserError for an unknown name, or a broken plugin."""
+    methods = METHODS if name in METHODS else table()
+    if name not in methods:
+        raise UserError(f"unknown method '{name}'; there are: {', '.join(methods)}")
+    try:
+        return importlib.import_module(methods[name][0])
+    except Exception as error:
+        if name in METHODS:
+            raise
+        raise UserError(f"the method '{name}' ({methods[name][1]}) cannot be loaded: {error!r}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A picture that is wholly described and checked, before any network is opened."""
+
+    method: str
+    texts: tuple[str, ...]
+    common: Common
+    settings: Settings
+    brief: Brief
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """All that makes the picture again, in JSON's types."""
+        settings = self.common.model_dump(mode="json") | self.settings.model_dump(mode="json")
+        made_by = {"version": version("clipguide"), "method": self.method}
+        return {**made_by, "prompts": list(self.texts), "settings": settings}
+
+    def steps(self, models: Models) -> Iterator[Step]:
+        """Runs the method; see `core.optimise`."""
+        return method(self.method).run(self.brief, self.settings, models)
+
+    def scorer(self, models: Models) -> Scorer | None:
+        """Scores by the judges that guide; None for a method without any, and without prompts."""
+        if not isinstance(self.settings, Guided) or not self.brief.prompts:
+            return None
+        return Scorer(models.judges(self.settings.clip), self.brief.prompts)
+
+
+def plan(texts: Sequence[str], method_name: str | None = None, values: Mapping[str, Any] | None = None) -> Plan:
+    """Checks prompts and settings by name.  UserError names what is refused, and what is allowed.
+
+    method_name: None leaves it to the prompts' hashtags, and to `DEFAULT` where they say nothing.  Given values win
+    over those of hashtags.
+    """
+    tagged = hashtags.read(texts)
+    texts, method_name = tagged.texts, tagged.choose(method_name or tagged.method or DEFAULT)
+    model = method(method_name).Settings
+    common_values, own_values = split({**tagged.settings, **(values or {})}, [Common, model])
+    common, settings = validate(Common, common_values), validate(model, own_values)
+    if common.init is not None:
+        images.read(common.init, common.size)  # refuses a bad picture before anything is opened
+    prompts = parse_prompts(texts) if texts or getattr(model, "needs_prompt", True) else ()
+    brief = Brief(
+        prompts, common.size, common.seed, common.batch, common.seconds, common.init
+    )
+    return Plan(method_name, tuple(texts), common, settings, brief)
+
+
+def plan_again(
+    recipe: Mapping[str, Any],
+    changes: Mapping[str, Any] | None = None,
+    *,
+    method_name: str | None = None,
+    texts: Sequence[str] = (),
+) -> Plan:
+    """The plan of a recipe (of a run, or of a picture's metadata) with changed settings, another method, other prompts.
+
+    Another method keeps what was set on purpose and means the same there.  UserError as `plan`, or for no recipe.
+    """
+    try:
+        old, texts, values = recipe["method"], list(texts or recipe["prompts"]), dict(recipe["settings"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"the recipe is incomplete ({error}); give a picture or run that clipguide wrote") from None
+    if method_name not in (None, old):
+        values = _shared(values, method(old).Settings, method(method_name).Settings)
+    return plan(texts, method_name or old, values | dict(changes or {}))
+
+
+def _shared(values: Mapping[str, Any], old: type[Settings], new: type[Settings]) -> dict[str, Any]:
+    """Those of the old method's values that are not its defaults, and come from a model that both methods build on."""
+    chosen = {}
+    for model, part in zip((Common, old), split(values, [Common, old]), strict=True):
+        chosen |= validate(model, part).model_dump(mode="json", exclude_defaults=True)
+    parents = [Common, *(parent for parent in old.__mro__ if parent in new.__mro__ and issubclass(parent, Settings))]
+    names = {name for parent in parents for name in parent.model_fields}
+    return {name: value for name, value in chosen.items() if name in names}
