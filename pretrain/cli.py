@@ -13,6 +13,7 @@ COMMANDS = {
     "begin": ("pretrain.begin", "an untrained CLIP of any size, with a vocabulary of the shards' captions"),
     "train": ("pretrain.run", "train a CLIP on shards, or resume"),
     "export": ("pretrain.export", "a checkpoint's averaged weights as a CLIP folder"),
+    "multilingual": ("pretrain.multilingual", "other languages for a CLIP with an English BERT"),
     "evaluate": ("pretrain.evaluate.cli", "measure a CLIP"),
 }
 
@@ -22,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     if not given or given[0] in ("-h", "--help"):
         print("usage: python -m pretrain COMMAND [options]\n")
-        print("\n".join(f"  {name:10}{text}" for name, (_, text) in COMMANDS.items()))
+        print("\n".join(f"  {name:14}{text}" for name, (_, text) in COMMANDS.items()))
         return 0 if given else 2
     if given[0] not in COMMANDS:
         print(f"no command {given[0]!r}; use one of {', '.join(COMMANDS)}", file=sys.stderr)

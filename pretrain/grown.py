@@ -1,0 +1,92 @@
+"""New word embeddings beside the old ones of a BERT: how they begin, and how they are trained alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pretrain import vocabulary
+
+
+class GrownEmbedding(nn.Module):
+    """Word embeddings whose first rows are fixed and whose later ones are trained."""
+
+    def __init__(self, old: Tensor, new: Tensor) -> None:
+        super().__init__()
+        self.old = nn.Parameter(old, requires_grad=False)
+        self.new = nn.Parameter(new)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        count = len(self.old)
+        old = F.embedding(tokens.clamp(max=count - 1), self.old)
+        new = F.embedding((tokens - count).clamp(min=0), self.new, sparse=True)
+        return torch.where((tokens < count)[..., None], old, new)
+
+
+def grow(text: nn.Module, rows: Tensor) -> None:
+    """Gives a BertText further word embeddings, in place."""
+    embeddings = text.transformer.embeddings
+    embeddings.word_embeddings = GrownEmbedding(embeddings.word_embeddings.weight.detach(), rows)
+
+
+def settle(text: nn.Module) -> None:
+    """Makes one table of old and new rows again, in place."""
+    grown = text.transformer.embeddings.word_embeddings
+    weight = torch.cat([grown.old, grown.new]).detach()
+    text.transformer.embeddings.word_embeddings = nn.Embedding.from_pretrained(weight)
+    text.config, text.vocab_size = replace(text.config, vocab_size=len(weight)), len(weight)
+
+
+def first_rows(
+    old: Tensor, stored: Mapping[str, Any], words: Sequence[str], labels: Sequence[tuple[str, str]]
+) -> Tensor:
+    """(len(words), hidden): a row is the mean of the English rows aligned with it, of their length; else the mean row.
+
+    labels: (foreign, English) texts of one meaning; stored: the tokenizer.json that has the words.
+    """
+    tokenizer = vocabulary.opened(stored)
+
+    def cut(texts: Sequence[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+
+    foreign, english = (cut(side) for side in zip(*labels, strict=True))
+    table = vocabulary.translations(list(zip(foreign, english, strict=True)))
+    rows = old.mean(0).repeat(len(words), 1)
+    for at in range(len(words)):
+        likely = {piece: share for piece, share in table.get(len(old) + at, {}).items() if share > 0.05}
+        if likely:
+            pieces, shares = torch.tensor(list(likely)), torch.tensor(list(likely.values()))
+            row = (old[pieces] * shares[:, None]).sum(0)
+            rows[at] = row * old[pieces].norm(dim=1).mean() / row.norm()
+    return rows
+
+
+def distil(
+    text: nn.Module, batches: Iterator[tuple[Tensor, Tensor]], seconds: float, lr: float, told: Callable[[str], None]
+) -> None:
+    """Trains the new rows for so many seconds: one minus the cosine between pooled vectors and their English ones.
+
+    text: a BertText with GrownEmbedding; batches: (tokens, English pooled vectors (N, hidden)). The rate falls to zero.
+    """
+    text.requires_grad_(False)
+    rows = text.transformer.embeddings.word_embeddings.new.requires_grad_()
+    optimiser = torch.optim.SparseAdam([rows], lr=lr)
+    begun, kept, seen = time.monotonic(), 1.0, 0
+    for step, (tokens, targets) in enumerate(batches):
+        left = 1 - (time.monotonic() - begun) / seconds
+        if left <= 0:
+            break
+        optimiser.param_groups[0]["lr"] = lr * left
+        loss = 1 - F.cosine_similarity(text.pool(tokens), targets).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        kept, seen = 0.95 * kept + 0.05 * loss.item() if step else loss.item(), seen + len(tokens)
+        if step % 25 == 0:
+            told(f"{time.monotonic() - begun:4.0f} s, {seen} labels, distance {kept:.3f}")
