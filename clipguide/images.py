@@ -1,4 +1,4 @@
-"""Pictures and videos in and out of files.  The only place that knows PIL and imageio.
+"""Pictures in and out of files.  The only place that knows PIL.
 
 In memory a picture is (B, 3, H, W) float sRGB in [0, 1].
 """
@@ -12,7 +12,7 @@ import math
 import os
 import threading
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,13 +34,16 @@ def read(path: Path | str, size: tuple[int, int] | None = None, *, longest: int 
 
     Grey, palette, CMYK, 16 bit and EXIF-rotated pictures come out upright and in RGB; of an animation the first
     frame; transparent parts on white.  size (width, height): cropped about the middle to that aspect, then resized.
+    longest: px to which the longer side shrinks where it is longer; 0 keeps it.
     UserError when it is no picture, or has more than 64 million pixels.
     """
+    from PIL import Image, ImageOps
+
     image = _open(path)
     if size is not None:
-        from PIL import Image, ImageOps
-
         image = ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+    if longest:
+        image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     return from_pil(image)
 
 
@@ -55,6 +58,11 @@ def read_alpha(path: Path | str, size: tuple[int, int] | None = None) -> Tensor:
     if size is not None:
         band = ImageOps.fit(band, size, Image.Resampling.LANCZOS)
     return from_pil(band.convert("RGB"))[:, :1]
+
+
+def has_opacity(path: Path | str) -> bool:
+    """Whether some of the file's picture is transparent.  UserError when it is no picture."""
+    return _open(path, keep_alpha=True).getchannel("A").getextrema()[0] < 255
 
 
 def _open(path: Path | str, *, keep_alpha: bool = False) -> Image.Image:
@@ -110,10 +118,10 @@ def to_pil(image: Tensor) -> Image.Image:
     """image: (3, H, W) or (1, 3, H, W)."""
     from PIL import Image
 
-    return Image.fromarray(_bytes(image).numpy())
+    return Image.fromarray(to_bytes(image).numpy())
 
 
-def _bytes(image: Tensor) -> Tensor:
+def to_bytes(image: Tensor) -> Tensor:
     """(3, H, W) or (1, 3, H, W) in [0, 1] -> (H, W, 3) uint8, rounded."""
     flat = image.detach().cpu().reshape(image.shape[-3:])
     return (flat.clamp(0, 1) * 255).round().to(torch.uint8).movedim(0, -1).contiguous()
@@ -199,22 +207,22 @@ def metadata(path: Path | str) -> dict[str, Any]:
 
 def write(path: Path, data: bytes) -> None:
     """Writes a file whole or not at all.  UserError when that cannot be done."""
-    partial = _partial(path)
+    partial = partial_name(path)
     try:
         partial.write_bytes(data)
         os.replace(partial, path)
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error.strerror}); make room, or give another folder") from error
     finally:
-        _discard(partial)
+        discard(partial)
 
 
-def _partial(path: Path) -> Path:
-    """Beside `path`, with its ending; short, as a name that is just legal would not be with more letters."""
+def partial_name(path: Path) -> Path:
+    """What a file is called until it is whole: beside `path`, with its ending, and short, for legal names end."""
     return path.with_name(f".{os.getpid()}-{threading.get_ident()}.part{path.suffix}")
 
 
-def _discard(partial: Path) -> None:
+def discard(partial: Path) -> None:
     with contextlib.suppress(OSError):  # where nothing can be written, nothing was
         partial.unlink()
 
@@ -234,31 +242,3 @@ def sheet(pictures: Sequence[Tensor], captions: Sequence[str] = (), *, columns: 
         if captions:
             draw.text((left + 2, top + side + 2), captions[index][: side // 6], fill="black")
     return from_pil(page)
-
-
-def write_video(path: Path, frames: Iterable[Tensor], *, fps: int = 24) -> None:
-    """Frames (3, H, W) or (1, 3, H, W) as MP4 (H.264) or GIF, by the file's ending; whole or not at all.
-
-    MP4 wants even sides: an odd last row or column is dropped.  UserError for another ending, for no frames, and when
-    the file cannot be written.
-    """
-    import imageio.v2 as imageio
-
-    ending = path.suffix.lower()
-    if ending not in (".mp4", ".gif"):
-        raise UserError(f"{path} is no video's name; let it end in .mp4 or .gif")
-    options = {"duration": 1000 / fps, "loop": 0} if ending == ".gif" else {"fps": fps, "macro_block_size": 2}
-    even, partial, count = 2 if ending == ".mp4" else 1, _partial(path), 0
-    try:
-        with imageio.get_writer(partial, **options) as writer:
-            for frame in frames:
-                height, width = frame.shape[-2] // even * even, frame.shape[-1] // even * even
-                writer.append_data(_bytes(frame[..., :height, :width]).numpy())
-                count += 1
-        if not count:
-            raise UserError(f"{path}: there are no frames to make a video of; keep some with --save-every 1")
-        os.replace(partial, path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written ({error}); make room, or give another folder") from error
-    finally:
-        _discard(partial)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from clipguide import images
+from clipguide import video
 from clipguide.ops.strokes import Paths
 
 FPS = 24
@@ -44,5 +44,5 @@ def film(layer: Layer, paths: Paths, kind: str, *, seconds: float) -> bytes:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"process.{kind}"
-        images.write_video(path, run(), fps=FPS)
+        video.write(path, run(), fps=FPS)
         return path.read_bytes()

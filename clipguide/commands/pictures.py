@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clipguide import api, hashtags, images, runs
+from clipguide import api, hashtags, images, runs, video
 from clipguide.commands import flags
 from clipguide.commands.progress import Watch
 from clipguide.errors import UserError
@@ -106,7 +106,7 @@ def _report(ordered: Order, run: runs.Run, watch: Watch) -> int:
     newest = watch.newest
     pictures = run.pictures()
     copies = [_copy(picture, ordered) for picture in pictures] if ordered.output.out else []
-    video = _video(ordered, run, copies)
+    film = _video(ordered, run, copies)
     facts = {
         "finished": newest.step.last,
         "pictures": [str(path) for path in copies or pictures],
@@ -114,7 +114,7 @@ def _report(ordered: Order, run: runs.Run, watch: Watch) -> int:
         "score": newest.score,
         "seconds": round(newest.seconds, 2),
         "steps": newest.step.index,
-        "video": video and str(video),
+        "video": film and str(film),
     }
     if ordered.as_json:
         print(json.dumps(facts))
@@ -146,5 +146,5 @@ def _video(ordered: Order, run: runs.Run, copies: Sequence[Path]) -> Path | None
         return None
     path = copies[0].with_suffix(".mp4") if copies else run.folder / "video.mp4"
     path = runs.unused(path)
-    images.write_video(path, (images.read(frame) for frame in run.frames()), fps=ordered.output.fps)
+    video.write(path, (images.read(frame) for frame in run.frames()), fps=ordered.output.fps)
     return path
