@@ -15,13 +15,27 @@ from clipguide import images
 from clipguide.brief import Prompt
 from clipguide.core import Encoder, Tick
 from clipguide.cutouts import whole
-from clipguide.encoders import Judge
+from clipguide.encoders import ClipEncoder, Judge
 
 
 @torch.no_grad()
 def embed_pictures(encoder: Encoder, pictures: Tensor) -> Tensor:
     """(B, 3, H, W) -> (B, D), unit norm: all of each picture, at its true aspect."""
     return encoder.encode_image(whole()(Tick(0, 0, torch.Generator()), encoder.size)(pictures))
+
+
+@torch.no_grad()
+def similarities(encoder: Encoder, pictures: Tensor, texts: Sequence[str]) -> Tensor:
+    """(B, 3, H, W) and N texts -> (B, N) cosines."""
+    return embed_pictures(encoder, pictures) @ encoder.encode_text(texts).T
+
+
+def label_shares(encoder: ClipEncoder, cosines: Tensor) -> Tensor:
+    """(B, N) cosines -> (B, N) zero-shot probabilities, each row summing to 1, at the scale that the CLIP learned.
+
+    They say which of these texts fits best, not that one of them fits: the true label may not be among them.
+    """
+    return (cosines * encoder.model.logit_scale.exp()).softmax(1)
 
 
 class Scorer:
