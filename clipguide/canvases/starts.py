@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clipguide.canvases.looks import Look
+from clipguide.ops import curves
 from clipguide.ops.colour import luminance
 from clipguide.ops.strokes import Paths
 
@@ -37,11 +38,9 @@ def random(amount: Amount, size: tuple[int, int], look: Look, rng: torch.Generat
     length = 3 * amount.segments
     steps = (torch.rand(batch, amount.count, length, 2, generator=rng) - 0.5) * REACH * min(size)
     walks = torch.cat([start, start + steps.cumsum(2)], 2)
-    turn = torch.linspace(0, math.tau, length + 1)
-    circle = torch.stack([turn.cos(), turn.sin()], -1)  # (3 n + 1, 2)
     radius = BLOB * min(size) * torch.rand(batch, amount.count, 1, 1, generator=rng)
     areas = torch.arange(amount.count) < amount.areas
-    points = torch.where(areas[:, None, None], start + circle * radius, walks)
+    points = torch.where(areas[:, None, None], start + curves.circle(amount.segments) * radius, walks)
     return _inked(points, areas, size, look, rng)
 
 

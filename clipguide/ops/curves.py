@@ -10,8 +10,6 @@ import math
 import torch
 from torch import Tensor
 
-CIRCLE = 4.0 / 3.0 * (math.sqrt(2.0) - 1.0)  # handle length of the quarter circle nearest to a true one (error 0.03 %)
-
 
 def segments(chain: Tensor) -> Tensor:
     """(..., 3 n + 1, 2) -> (..., n, 4, 2): the control points of each cubic."""
@@ -55,11 +53,20 @@ def polygons(corners: Tensor) -> Tensor:
     return torch.cat([sides[..., :-1, :].flatten(-3, -2), corners[..., :1, :]], dim=-2)
 
 
+def circle(count: int) -> Tensor:
+    """The closed chain of `count` cubics nearest to the unit circle: (3 count + 1, 2); a single cubic makes a drop."""
+    if count == 1:
+        return torch.tensor([[1.0, 0.0], [-1.67, 2.0], [-1.67, -2.0], [1.0, 0.0]])
+    angle = torch.arange(count + 1) * (math.tau / count)
+    at = torch.stack([angle.cos(), angle.sin()], -1)
+    reach = 4 / 3 * math.tan(math.tau / 4 / count) * torch.stack([-angle.sin(), angle.cos()], -1)
+    joints = torch.stack([at[:-1], at[:-1] + reach[:-1], at[1:] - reach[1:]], 1)  # (count, 3, 2)
+    return torch.cat([joints.flatten(0, 1), at[:1]])
+
+
 def ellipses(centre: Tensor, radii: Tensor, angle: Tensor) -> Tensor:
     """Closed ellipses: centre (..., 2), radii (..., 2), angle (...) in radians, clockwise -> (..., 13, 2)."""
-    k = CIRCLE
-    corner = [(1, 0), (1, k), (k, 1), (0, 1), (-k, 1), (-1, k), (-1, 0), (-1, -k), (-k, -1), (0, -1), (k, -1), (1, -k)]
-    unit = torch.tensor([*corner, (1, 0)], dtype=centre.dtype, device=centre.device)  # (13, 2)
+    unit = circle(4).to(centre)  # (13, 2)
     x, y = (unit * radii[..., None, :]).unbind(-1)  # (..., 13)
     cos, sin = angle.cos()[..., None], angle.sin()[..., None]
     return centre[..., None, :] + torch.stack([x * cos - y * sin, x * sin + y * cos], dim=-1)
