@@ -20,6 +20,7 @@ from clipguide.ops.confine import confine
 from clipguide.options import Guided
 from clipguide.weights import Models
 
+LARGEST_PREVIEW = 2_000_000  # px; the frames of larger photos are shown small, to spare their enlarging at every step
 Keep = Literal["none", "colours", "luminance"]
 
 
@@ -54,9 +55,9 @@ class Photo:
         """(width, height) in px of `small`."""
         return self.small.shape[-1], self.small.shape[-2]
 
-    def confined(self, canvas: Canvas) -> Canvas:
-        """The canvas, held to the mask and to what may change."""
-        if self.mask is None and self.keep == "none":
+    def confined(self, canvas: Canvas, *, always: bool = False) -> Canvas:
+        """The canvas, held to the mask and to what may change.  always: also where nothing is, to name the source."""
+        if not always and self.mask is None and self.keep == "none":
             return canvas
         return Confined(canvas, self.small, self.mask, self.keep)
 
@@ -116,14 +117,15 @@ def _mask(small: Tensor, settings: Styling, models: Models) -> Tensor | None:
 def finished(
     steps: Iterator[Step], photo: Photo, redraw: Callable[[], Tensor] | None = None
 ) -> Iterator[Step]:
-    """Each step at the wanted strength; the last one at the photo's own size.
+    """Each step at the wanted strength, and at the photo's own size; before the last one only up to LARGEST_PREVIEW.
 
     redraw: draws the photo at its own size when the style is found; without it the change is enlarged.
     """
+    enlarged = photo.original[0, 0].numel() <= LARGEST_PREVIEW
     for step in steps:
-        if not step.last:
-            yield replace(step, image=photo.shown(step.image))
-        elif redraw is None:
+        if step.last and redraw is not None:
+            yield replace(step, image=photo.redrawn(redraw()))
+        elif step.last or enlarged:
             yield replace(step, image=photo.restored(step.image))
         else:
-            yield replace(step, image=photo.redrawn(redraw()))
+            yield replace(step, image=photo.shown(step.image))

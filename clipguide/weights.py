@@ -80,9 +80,13 @@ def kept_folder() -> Path:
 
 def known(folder: Path | None = None) -> dict[str, Checkpoint]:
     """Every network by name: the bundled ones (of `folder`), then those that the user trained."""
-    bundled, kept = read_manifest(folder or checkpoints_folder()), kept_folder()
-    own = read_manifest(kept) if (kept / MANIFEST).is_file() else {}
-    return own | bundled
+    return kept() | read_manifest(folder or checkpoints_folder())
+
+
+def kept() -> dict[str, Checkpoint]:
+    """The networks that the user trained, by name."""
+    folder = kept_folder()
+    return read_manifest(folder) if (folder / MANIFEST).is_file() else {}
 
 
 def keep(name: str, kind: str, about: str, files: Mapping[str, bytes]) -> Path:
@@ -96,7 +100,7 @@ def keep(name: str, kind: str, about: str, files: Mapping[str, bytes]) -> Path:
     (root / name).mkdir(parents=True, exist_ok=True)
     for file, data in files.items():
         write(root / name / file, data)
-    entries = read_manifest(root) if (root / MANIFEST).is_file() else {}
+    entries = kept()
     digests = {file: hashlib.sha256(data).hexdigest() for file, data in files.items()}
     entries[name] = Checkpoint(name, kind, "yours", about, root / name, "", digests)
     write(root / MANIFEST, "\n".join(_entry(entry) for entry in entries.values()).encode())
@@ -167,7 +171,7 @@ class Models:
 
     def __init__(self, device: str = "auto", folder: Path | None = None) -> None:
         self.device = pick_device(device)
-        self.manifest = known(folder)
+        self.manifest = read_manifest(folder or checkpoints_folder())
         self._encoders: dict[str, ClipEncoder] = {}
 
     def encoder(self, name: str) -> ClipEncoder:
@@ -191,8 +195,8 @@ class Models:
         return judges
 
     def checkpoint(self, name: str, kind: str) -> Path:
-        """The folder of a bundled checkpoint of that kind, or the folder or file that `name` is the path of."""
-        entry = self.manifest.get(name)
+        """The folder of a bundled or kept checkpoint of that kind, or the folder or file that `name` is the path of."""
+        entry = (kept() | self.manifest).get(name)
         if entry is not None and entry.folder is not None and entry.kind == kind:
             missing = [file for file in entry.files if not (entry.folder / file).is_file()]
             if missing:
@@ -201,8 +205,8 @@ class Models:
         path = Path(name).expanduser()
         if path.exists():
             return path
-        bundled = [entry.name for entry in self.manifest.values() if entry.kind == kind and entry.folder]
-        raise UserError(f"there is no {kind} '{name}'; bundled: {', '.join(bundled) or 'none'}; or give a path")
+        here = [entry.name for entry in (kept() | self.manifest).values() if entry.kind == kind and entry.folder]
+        raise UserError(f"there is no {kind} '{name}'; there are: {', '.join(here) or 'none'}; or give a path")
 
     def _open_clip(self, name: str) -> OpenedClip:
         from clipguide.models.clip import open_folder, open_name

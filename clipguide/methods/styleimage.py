@@ -1,0 +1,44 @@
+"""Style image: a picture as the style, by the way CLIP sees it and by the statistics of its surface; words may mix in.
+
+    clipguide stylise photo.jpg "@painting.jpg" "watercolour:0.5" --method styleimage
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from clipguide import images
+from clipguide.brief import Brief
+from clipguide.canvases.restyled import Restyled
+from clipguide.core import Step, Term
+from clipguide.errors import UserError
+from clipguide.losses.texture import texture
+from clipguide.models.restyler import Restyler
+from clipguide.restyling import Restyling, guidance, large, train
+from clipguide.styling import finished, fitted, open_photo
+from clipguide.weights import Models
+
+
+class Settings(Restyling):
+    texture: float = Field(1.0, ge=0, le=100, description="weight of the style picture's surface statistics")
+
+
+def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
+    """Yields the steps; see `core.optimise`.  Needs at least one image prompt of positive weight.
+
+    The statistics are those of Gatys et al. (2016), with the features named in the settings; the direction, from the
+    photo to the style picture, is CLIPstyler's with an image in place of the words.
+    """
+    styles = [prompt for prompt in brief.prompts if prompt.image is not None and prompt.weight > 0]
+    if not styles:
+        raise UserError("styleimage takes a picture as the style; give one as @FILE, or use clipstyler for words")
+    photo = open_photo(brief, settings, models, "styleimage")
+    restyler = Restyler(settings.width, copies=brief.batch, rng=brief.rng())
+    canvas = Restyled(photo.small.expand(brief.batch, -1, -1, -1), restyler, lr=settings.lr)
+    pictures = [fitted(images.read(style.image).to(models.device), brief.size) for style in styles]
+    surface = texture(models.features(settings.features), pictures, [style.weight for style in styles])
+    terms = [*guidance(brief, settings, models, photo.small), Term("texture", surface, settings.texture)]
+    steps = train(brief, settings, photo.confined(canvas).to(models.device), terms)
+    yield from finished(steps, photo, (lambda: large(canvas, photo, settings.tile)) if settings.tile else None)
