@@ -29,7 +29,7 @@ VARIANTS = {  # how many samples of each pair of a source are drawn for training
     "art4apps": 4,
     "gcompris": 10,
     "wallpapers": 30,
-    "scenes": 1,
+    "scenes": 2,
     "furniture": 1,
     "stellarium": 1,
     "portraits": 3,

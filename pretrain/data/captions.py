@@ -68,6 +68,8 @@ def choose(pair: Pair, detailed: str, rng: Rng) -> list[str]:
     """The captions of one sample, best first: the detailed one, one in a template, the bare name, and one with a tag."""
     name = name_of(pair)
     texts = [detailed, write(name, pair.medium, rng), phrase(pair.captions["en"][0])]
+    others = [phrase(text) for text in pair.captions["en"][1:]]
+    texts += [str(text) for text in rng.choice(others, min(2, len(others)), replace=False)] if others else []
     if pair.tags and not is_sentence(name) and "action" not in pair.tags:
         texts.append(f"{phrase(pair.captions['en'][0])}, {rng.choice(pair.tags)}")
     return list(dict.fromkeys(texts))

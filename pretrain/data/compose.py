@@ -18,6 +18,7 @@ Rng = np.random.Generator
 DIRECTED = frozenset(
     "left right arrow letter letters flag clock map sign number numbers text button o'clock thirty".split()
 )
+COMPOSED = frozenset(("scene", "painted", "portrait"))  # styles whose pictures are cut with care, so that all they name stays
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,9 @@ def compose(pair: Pair, picture: Image.Image, grounds: Grounds, size: int, rng: 
     if picture.mode == "RGBA":
         board, name, detail = compose_cutout(pair, picture, name, grounds, size, rng)
     else:
-        board, detail = crop(picture, size, rng, whole=pair.medium in ("drawing", "clip art")), ""
-    if rng.random() < 1 / 6 and not captions.is_sentence(name):
+        least = 0.85 if pair.style in COMPOSED else 0.6
+        board, detail = crop(picture, size, rng, least, whole=pair.medium in ("drawing", "clip art")), ""
+    if rng.random() < (1 / 4 if pair.medium == "scene" else 1 / 6) and not captions.is_sentence(name):
         board, told, style = stylise(board, name, rng)
         return Sample(board, [told, *captions.choose(pair, told, rng)[2:3]], style)
     detailed = captions.write(name, pair.medium, rng, detail)
@@ -129,15 +131,17 @@ def gradient(size: int, rng: Rng) -> tuple[Image.Image, str]:
     return Image.fromarray(mixed.astype(np.uint8)), f"on a background from {first} to {second}"
 
 
-def crop(picture: Image.Image | NDArray, size: int, rng: Rng, whole: bool = False) -> Image.Image:
-    """A random square window, at least 60 % of the shorter side, flipped half the time; `whole` keeps everything on white."""
+def crop(
+    picture: Image.Image | NDArray, size: int, rng: Rng, least: float = 0.6, whole: bool = False
+) -> Image.Image:
+    """A random square window, at least `least` of the shorter side, flipped half the time; `whole` keeps everything on white."""
     picture = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     if whole:
         board = Image.new("RGB", (size, size), "white")
         fitted = fit(picture, round(size * rng.uniform(0.7, 1)))
         board.paste(fitted, tuple(int(rng.integers(size - length + 1)) for length in fitted.size))
         return board
-    side = rng.uniform(0.6, 1) * min(picture.size)
+    side = rng.uniform(least, 1) * min(picture.size)
     left, top = (rng.uniform(0, length - side) for length in picture.size)
     cut = picture.resize((size, size), Image.Resampling.BICUBIC, (left, top, left + side, top + side), 2.0)
     return cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else cut

@@ -14,6 +14,10 @@ SOURCES = {
     "art4apps": "pretrain.data.sources.art4apps",
     "gcompris": "pretrain.data.sources.gcompris",
     "wallpapers": "pretrain.data.sources.wallpapers",
+    "scenes": "pretrain.data.sources.scenes",
+    "furniture": "pretrain.data.sources.furniture",
+    "portraits": "pretrain.data.sources.portraits",
+    "avatars": "pretrain.data.sources.avatars",
 }
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from pretrain.data.packages import fetch_npm, fetched_npm
@@ -55,8 +55,7 @@ def pairs(cache: Path) -> Iterator[Pair]:
 
 def pairs_of_style(folder: Path, style: str, licence: str, labels: list[dict]) -> Iterator[Pair]:
     """The pairs of one iconify set: by code point where the set has a table of them, else by the label as a file name."""
-    icons = json.loads((folder / "icons.json").read_text())
-    by_code = json.loads((folder / "chars.json").read_text())
+    icons, by_code = read_icons(folder)
     for entry in labels:
         variants = [entry["code"], *entry["tones"]]
         chosen = variants[number_of(style + entry["code"]) % len(variants)]
@@ -64,6 +63,12 @@ def pairs_of_style(folder: Path, style: str, licence: str, labels: list[dict]) -
         name = next((name for name in names if name in icons["icons"]), None)
         if name is not None:
             yield make_pair(entry, style, licence, partial(draw_svg, svg_of(icons, name)))
+
+
+@lru_cache(maxsize=4)
+def read_icons(folder: Path) -> tuple[dict, dict[str, str]]:
+    """(the iconify set, its icon names by code point)."""
+    return json.loads((folder / "icons.json").read_text()), json.loads((folder / "chars.json").read_text())
 
 
 def pairs_in_3d(folder: Path, labels: list[dict]) -> Iterator[Pair]:
