@@ -25,7 +25,7 @@ Keep = Literal["none", "colours", "luminance"]
 
 
 class Styling(Guided):
-    """`size` is the box in which the style is worked out; the photo keeps its aspect, and comes back at its own size."""
+    """`size` is the box in which the style is worked out; the photo keeps its aspect and comes back at its own size."""
 
     strength: float = Field(1.0, ge=0, le=1, description="how far from the photo to the style; 0 is the photo itself")
     mask: Path | None = Field(None, description="an image file; the style shows where it is opaque, or else light")
@@ -72,11 +72,14 @@ class Photo:
 
     def redrawn(self, large: Tensor) -> Tensor:
         """The result from a picture that was drawn at the photo's own size."""
+        return self.changed(self.original, large)
+
+    def changed(self, photo: Tensor, large: Tensor) -> Tensor:
+        """As `redrawn`, for another picture of whatever size with this photo's mask and settings: a video's frame."""
         mask = self.mask
-        if mask is not None:
-            mask = F.interpolate(mask, self.original.shape[-2:], mode="bilinear")
-        image = confine(large, self.original, mask, self.keep)
-        return self.original + self.strength * (image - self.original)
+        if mask is not None and mask.shape[-2:] != photo.shape[-2:]:
+            mask = F.interpolate(mask, photo.shape[-2:], mode="bilinear")
+        return photo + self.strength * (confine(large, photo, mask, self.keep) - photo)
 
 
 def open_photo(brief: Brief, settings: Styling, models: Models, method: str) -> Photo:

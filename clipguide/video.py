@@ -3,13 +3,47 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from clipguide import images
 from clipguide.errors import UserError
+
+ENDINGS = frozenset((".mp4", ".webm", ".mov", ".avi", ".mkv", ".m4v", ".gif"))
+
+
+def is_video(path: Path | str) -> bool:
+    """Whether the file's name is a video's; a GIF counts as one."""
+    return Path(path).suffix.lower() in ENDINGS
+
+
+def read(path: Path | str) -> Iterator[Tensor]:
+    """Every frame, as (1, 3, H, W).  UserError when it is no video that can be read."""
+    with _reader(path) as reader:
+        for frame in reader:
+            colours = frame if frame.ndim == 3 else frame[..., None].repeat(3, axis=-1)
+            yield torch.from_numpy(colours[..., :3].copy()).movedim(-1, 0)[None] / 255
+
+
+def rate(path: Path | str) -> float:
+    """Frames a second.  UserError as `read`."""
+    with _reader(path) as reader:
+        facts = reader.get_meta_data()
+    return float(facts.get("fps") or 1000 / (facts.get("duration") or 100))
+
+
+def _reader(path: Path | str) -> Any:
+    import imageio.v2 as imageio
+
+    try:
+        return imageio.get_reader(path)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = (str(error).splitlines() or ["unknown format"])[0][:80]
+        raise UserError(f"{path} is no video that can be read ({reason}); give an MP4, WebM, MOV or GIF") from None
 
 
 def write(path: Path, frames: Iterable[Tensor], *, fps: int = 24) -> None:
