@@ -1,4 +1,4 @@
-"""Videos in a style: one network for all frames, with fixed statistics, and a change that rests where the film rests."""
+"""Videos in a style: one network for all frames, with fixed statistics; where the film rests, the change rests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,13 @@ Report = Callable[[str, int, int], None]  # what is done ("training", "frame"), 
 
 
 def stylise(
-    source: Path, texts: Sequence[str], out: Path, models: Models, method: str, values: Mapping[str, Any], report: Report
+    source: Path,
+    texts: Sequence[str],
+    out: Path,
+    models: Models,
+    method: str,
+    values: Mapping[str, Any],
+    report: Report,
 ) -> None:
     """Restyles every frame of `source` into `out`, written whole or not at all; sound is not kept.
 

@@ -44,7 +44,7 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     The network of clipstyler is trained; the paper's fast variant fine-tunes the decoder of a pretrained AdaIN instead.
     """
     if (settings.photos is None) == (settings.restyler is None):
-        raise UserError("clipstyler-fast needs either --photos FOLDER to train on, or --restyler NAME; give one of them")
+        raise UserError("clipstyler-fast needs --photos FOLDER to train on, or --restyler NAME; give one of the two")
     photo = open_photo(brief, settings, models, "clipstyler-fast")
     if settings.restyler is not None:
         yield from _apply(settings, models, photo)
