@@ -112,6 +112,8 @@ def _follow(state: TrainState, config: TrainConfig, inputs: Inputs, feed: Feed, 
                 if time.monotonic() - saved > options.save_every:
                     checkpoint.save(written, state, config)
                     saved = time.monotonic()
+                if step.index >= (options.until or config.steps):
+                    break
         except NotFinite as error:
             torch.save({"images": error.pairs.images, "texts": error.pairs.texts}, options.out / "bad_batch.pt")
             checkpoint.save(written, state, config)
@@ -135,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--validation", type=Path, help="folder with .tar shards whose R@1 is shown now and then")
     parser.add_argument("--validate-every", type=int, default=100, help="steps between two looks at --validation")
+    parser.add_argument("--until", type=int, default=0, help="stop at this step; schedules still run over --steps")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the CPU")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--save-every", type=float, default=180, help="seconds between checkpoints")
