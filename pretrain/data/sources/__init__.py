@@ -16,6 +16,7 @@ SOURCES = {
     "wallpapers": "pretrain.data.sources.wallpapers",
     "scenes": "pretrain.data.sources.scenes",
     "furniture": "pretrain.data.sources.furniture",
+    "stellarium": "pretrain.data.sources.stellarium",
     "portraits": "pretrain.data.sources.portraits",
     "avatars": "pretrain.data.sources.avatars",
 }
