@@ -43,5 +43,5 @@ def content(features: Features) -> Callable[[Scene], Tensor]:
 
 
 def _share(after: Tensor, before: Tensor) -> Tensor:
-    variance = before.var(dim=(2, 3), correction=0).mean().clamp(min=1e-4)  # a flat photo has none
-    return (after - before).square().mean() / variance
+    variance = before.var(dim=(2, 3), correction=0).mean(1).clamp(min=1e-4)  # (B,); a flat photo has none
+    return ((after - before).square().mean((1, 2, 3)) / variance).mean()

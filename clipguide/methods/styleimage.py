@@ -1,16 +1,19 @@
 """Style image: a picture as the style, by the way CLIP sees it and by the statistics of its surface; words may mix in.
 
-    clipguide stylise photo.jpg "@painting.jpg" "watercolour:0.5" --method styleimage
+    clipguide stylise photo.jpg "@painting.jpg" --method styleimage
+    clipguide stylise photo.jpg "watercolour:0.5" --method styleimage --style painting.jpg
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 from pydantic import Field
 
 from clipguide import images
-from clipguide.brief import Brief
+from clipguide.brief import Brief, Prompt
 from clipguide.canvases.restyled import Restyled
 from clipguide.core import Step, Term
 from clipguide.errors import UserError
@@ -22,6 +25,7 @@ from clipguide.weights import Models
 
 
 class Settings(Restyling):
+    style: Path | None = Field(None, description="a picture as the style, beside those given as @FILE")
     texture: float = Field(1.0, ge=0, le=100, description="weight of the style picture's surface statistics")
 
 
@@ -31,9 +35,11 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     The statistics are those of Gatys et al. (2016), with the features named in the settings; the direction, from the
     photo to the style picture, is CLIPstyler's with an image in place of the words.
     """
+    if settings.style is not None:
+        brief = replace(brief, prompts=(*brief.prompts, Prompt(image=settings.style)))
     styles = [prompt for prompt in brief.prompts if prompt.image is not None and prompt.weight > 0]
     if not styles:
-        raise UserError("styleimage takes a picture as the style; give one as @FILE, or use clipstyler for words")
+        raise UserError("styleimage takes a picture as the style; give @FILE or --style FILE, or use clipstyler")
     photo = open_photo(brief, settings, models, "styleimage")
     restyler = Restyler(settings.width, copies=brief.batch, rng=brief.rng())
     canvas = Restyled(photo.small.expand(brief.batch, -1, -1, -1), restyler, lr=settings.lr)

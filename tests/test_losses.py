@@ -1,0 +1,202 @@
+"""What every loss must do.  A new loss is one line in `LOSSES`."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from conftest import make_tick
+from torch import Tensor
+
+from clipguide import images
+from clipguide.brief import TEMPLATES, Prompt, parse_prompts
+from clipguide.canvases.pixels import Pixels
+from clipguide.core import Scene, Term, optimise
+from clipguide.cutouts import crops, whole
+from clipguide.losses.content import content
+from clipguide.losses.direction import direction
+from clipguide.losses.prompt import avoid, embed, great_circle, prompt, prompt_terms, seen_alike
+from clipguide.losses.smooth import smooth
+from clipguide.losses.texture import texture
+
+VIEWS = crops(4, erase=0, noise=0)
+PHOTO = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(5))
+
+
+
+def from_photo(loss):
+    """The loss of a change of PHOTO."""
+
+    def changed(scene: Scene) -> Tensor:
+        image = scene.image()
+        return loss(Scene({"image": image, "source": PHOTO.expand_as(image)}, scene.tick, {}))
+
+    return changed
+
+
+# name -> (encoder) -> (loss, a picture (1, 3, 32, 32) that is an optimum)
+LOSSES = {
+    "prompt": lambda encoder: (prompt(encoder, embed(encoder, "a fox"), VIEWS), None),
+    "prompt, one view": lambda encoder: (prompt(encoder, embed(encoder, "a fox"), whole()), None),
+    "image prompt": lambda encoder: (prompt(encoder, seen_alike(encoder, PHOTO, VIEWS), VIEWS), PHOTO),
+    "avoid": lambda encoder: (avoid(encoder, seen_alike(encoder, PHOTO, VIEWS), VIEWS, margin=-1.0), PHOTO),
+    "direction": lambda encoder: (from_photo(direction(encoder, embed(encoder, "a fox"), VIEWS)), PHOTO),
+    "patches": lambda encoder: (
+        from_photo(direction(encoder, embed(encoder, "a fox"), VIEWS, threshold=0.1, from_whole=True)),
+        PHOTO,
+    ),
+    "content": lambda encoder: (from_photo(content(encoder.perceptual())), PHOTO),
+    "texture": lambda encoder: (texture(encoder.perceptual(), [PHOTO], [1.0]), PHOTO),
+    "smooth": lambda encoder: (smooth(), torch.full((1, 3, 32, 32), 0.3)),
+}
+every = pytest.mark.parametrize("make", LOSSES.values(), ids=LOSSES)
+
+
+@pytest.fixture(scope="module")
+def encoder(models):
+    return models.encoder("clip-mini")
+
+
+def picture(batch: int = 1, seed: int = 0) -> Tensor:
+    return torch.rand(batch, 3, 32, 32, generator=torch.Generator().manual_seed(seed))
+
+
+def judged(loss, image: Tensor, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """The loss of a picture, and its gradient there."""
+    leaf = image.clone().requires_grad_()
+    value = loss(Scene({"image": leaf}, make_tick(seed=seed), {}))
+    assert value.shape == ()
+    value.backward()
+    return value.detach(), leaf.grad
+
+
+@every
+def test_value_and_gradient_are_finite_at_the_start_and_at_the_optimum(make, encoder):
+    loss, optimum = make(encoder)
+    extremes = [torch.zeros(1, 3, 32, 32), torch.ones(1, 3, 32, 32), torch.full((1, 3, 32, 32), 0.5)]
+    for image in [picture(), *extremes, *([] if optimum is None else [optimum])]:
+        value, gradient = judged(loss, image)
+        assert value.isfinite() and gradient.isfinite().all()
+    assert judged(loss, picture())[1].abs().sum() > 0
+
+
+@every
+def test_falls_under_fixed_dice(make, encoder):
+    loss, _ = make(encoder)
+    start = Pixels((32, 32), rng=torch.Generator().manual_seed(0), lr=0.01)
+    before, _ = judged(loss, start.pixels.detach())
+    *_, last = optimise(start, [Term("x", loss)], steps=25)
+    after, _ = judged(loss, last.image)
+    assert after < before
+
+
+@every
+def test_a_batch_is_judged_as_its_pictures_one_by_one(make, encoder):
+    loss, _ = make(encoder)
+    both, gradient = judged(loss, picture(2))
+    alone = [judged(loss, picture(2)[i : i + 1]) for i in range(2)]
+    torch.testing.assert_close(both, (alone[0][0] + alone[1][0]) / 2, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(gradient * 2, torch.cat([alone[0][1], alone[1][1]]), rtol=1e-3, atol=1e-7)
+
+
+@every
+def test_the_same_dice_give_the_same_value(make, encoder):
+    loss, _ = make(encoder)
+    first, again = judged(loss, picture()), judged(loss, picture())
+    assert torch.equal(first[0], again[0]) and torch.equal(first[1], again[1])
+
+
+def unit(angle: float) -> Tensor:
+    return torch.tensor([math.cos(angle), math.sin(angle)])
+
+
+@pytest.mark.parametrize("angle", [0.1, 1.0, math.pi / 2, 3.0])
+def test_the_great_circle_loss_is_half_the_squared_angle(angle):
+    assert float(great_circle(unit(0), unit(angle))) == pytest.approx(angle**2 / 2, rel=1e-3)
+
+
+@pytest.mark.parametrize("angle", [0.0, math.pi])
+def test_equal_and_opposite_vectors_have_finite_slopes(angle):
+    vector = unit(angle).requires_grad_()
+    great_circle(vector, unit(0)).backward()
+    assert vector.grad.isfinite().all()
+
+
+def test_below_its_stop_a_prompt_pulls_no_more(encoder):
+    aim = embed(encoder, "a fox")
+    value, gradient = judged(prompt(encoder, aim, VIEWS), picture())
+    stopped, still = judged(prompt(encoder, aim, VIEWS, stop=4.9), picture())
+    assert torch.equal(stopped, value) and still.abs().max() == 0 < gradient.abs().max()
+    assert torch.equal(judged(prompt(encoder, aim, VIEWS, stop=1e-4), picture())[1], gradient)
+
+
+def test_a_push_is_bounded_by_its_margin(encoder):
+    aim = embed(encoder, "a fox")
+    apart = judged(avoid(encoder, aim, VIEWS, margin=1.0), picture())
+    assert apart[0] == 0 and apart[1].abs().max() == 0
+    value, _ = judged(avoid(encoder, aim, VIEWS, margin=-1.0), picture())
+    assert 0 <= value <= 2
+
+
+def test_an_image_prompt_is_nought_for_the_image_itself_and_follows_its_views(encoder):
+    loss = prompt(encoder, seen_alike(encoder, PHOTO, VIEWS), VIEWS)
+    for seed in (0, 1):
+        assert judged(loss, PHOTO, seed)[0] < 1e-5 < judged(loss, picture(), seed)[0]
+
+
+def test_templates_are_averaged(encoder):
+    want = encoder.encode_text([sentence.format("a fox") for sentence in TEMPLATES["photo"]]).mean(0)
+    torch.testing.assert_close(embed(encoder, "a fox", "photo"), want / want.norm())
+    torch.testing.assert_close(embed(encoder, "a fox"), encoder.encode_text(["a fox"])[0])
+    assert embed(encoder, "100 {} %", "photo").isfinite().all()
+
+
+def test_the_weights_of_all_terms_add_up_to_one(models):
+    judges = models.judges("clip-mini,tiny-resnet:3")
+    terms = prompt_terms(parse_prompts(["a fox:2 | blurry:-1"]), judges, VIEWS)
+    assert [(term.name, term.weight) for term in terms] == [
+        ("a fox (clip-mini)", pytest.approx(2 / 12)),
+        ("a fox (tiny-resnet)", pytest.approx(6 / 12)),
+        ("blurry (clip-mini)", pytest.approx(1 / 12)),
+        ("blurry (tiny-resnet)", pytest.approx(3 / 12)),
+    ]
+
+
+def test_one_judge_needs_no_name(models):
+    terms = prompt_terms(parse_prompts(["a | b"]), models.judges("clip-mini"), VIEWS)
+    assert [term.name for term in terms] == ["a", "b"]
+
+
+def test_a_negative_weight_pushes_and_its_stop_is_a_margin(models):
+    judges = models.judges("clip-mini")
+    encoder = judges[0].encoder
+    for stop, margin in ((0.0, -0.5), (1.0, math.cos(math.sqrt(2)))):
+        (term,) = prompt_terms([Prompt("a fox", weight=-2.0, stop=stop)], judges, VIEWS, margin=-0.5)
+        want = avoid(encoder, embed(encoder, "a fox"), VIEWS, margin=margin)
+        torch.testing.assert_close(judged(term.loss, picture()), judged(want, picture()))
+
+
+def test_an_image_file_is_a_prompt(models, tmp_path):
+    path = tmp_path / "style.png"
+    images.write(path, images.png(PHOTO))
+    (term,) = prompt_terms([Prompt(image=path)], models.judges("clip-mini"), VIEWS)
+    assert term.name == "@style.png"
+    assert float(term.loss(Scene({"image": images.read(path)}, make_tick(), {}))) < 1e-4
+
+
+def test_a_large_image_prompt_is_shrunk_once(models, tmp_path, monkeypatch):
+    path, read = tmp_path / "large.png", images.read
+    images.write(path, images.png(torch.rand(3, 20, 2000)))
+    shapes = []
+    monkeypatch.setattr(images, "read", lambda *a, **k: shapes.append((found := read(*a, **k)).shape) or found)
+    prompt_terms([Prompt(image=path)], models.judges("clip-mini"), VIEWS)
+    assert shapes == [(1, 3, 8, 768)]
+
+
+def test_smoothness_measures_steps_of_colour():
+    stripes = torch.zeros(1, 3, 8, 8)
+    stripes[..., ::2] = 1
+    value, _ = judged(smooth(), stripes)
+    assert float(value) == pytest.approx(3**0.5 - 0.01, abs=1e-3)
+    assert float(judged(smooth(), torch.full((1, 3, 8, 8), 0.7))[0]) == pytest.approx(0, abs=1e-6)
