@@ -129,7 +129,8 @@ def test_a_spot_prompt_moves_its_part_and_no_other(inside):
     mask = torch.zeros(1, 1, 32, 32)
     mask[..., 4:20, 8:24] = 1
     part = mask if inside else 1 - mask
-    terms = spot_terms(parse_prompts(["a rose | blurry:-0.5"]), part, TinyModels().judges("clip-mini"), crops(3), name="s")
+    judges = TinyModels().judges("clip-mini")
+    terms = spot_terms(parse_prompts(["a rose | blurry:-0.5"]), part, judges, crops(3), name="s")
     leaf = noise(2, 3, 32, 32).requires_grad_()
     scene = Scene({"image": leaf}, Tick(0, 1, rng()), {})
     sum(term.weight * term.loss(scene) for term in terms).backward()

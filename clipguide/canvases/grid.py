@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -23,7 +22,8 @@ class Grid(nn.Module):
     """`batch` pictures of cells, each of one colour, with hard edges.
 
     The cells' colours are the sum of a pyramid of grids, each half as fine as the one before, so that one learning rate
-    moves coarse and fine alike; decorrelated and squashed as in `Fourier`.  contrast: standard deviation of the start.
+    moves coarse and fine; decorrelated and squashed as in `Fourier`.  contrast: standard deviation of the start.
+    decay: power of 1 / frequency with which finer grids count less, as in `Fourier`; at 1 each octave counts alike.
     snap: to a palette, None for any colour.  transparent: cells may also be clear; while it is optimised a clear cell
     shows a plain colour drawn anew at each step, so that no ground can be counted on, and white at the end.
     """
@@ -36,26 +36,25 @@ class Grid(nn.Module):
         lr: float = 0.1,
         batch: int = 1,
         contrast: float = 0.3,
+        decay: float = 1.0,
         snap: Snap | None = None,
-        behind: Tensor | None = None,
         transparent: bool = False,
     ) -> None:
         super().__init__()
         self.cells, self.lr, self.snap, self.transparent = cells, lr, snap, transparent
-        self.register_buffer("behind", torch.ones(3) if behind is None else behind, persistent=False)
         channels = 4 if transparent else 3
         sides = _pyramid(cells.rows, cells.columns)
+        shares = 2.0 ** ((decay - 1) * torch.arange(len(sides)))  # of each level, the finest first
+        self.shares = (shares / shares.norm()).tolist()
         noise = [torch.randn(batch, channels, *side, generator=rng) for side in sides]
-        self.levels = nn.ParameterList(nn.Parameter(contrast / math.sqrt(len(sides)) * level) for level in noise)
+        self.levels = nn.ParameterList(nn.Parameter(contrast * level) for level in noise)
 
     def param_groups(self) -> list[dict[str, Any]]:
         return [{"params": list(self.levels), "lr": self.lr}]
 
     def render(self, tick: Tick) -> Frame:
         colours, alpha = self._cells(final=tick.preview)
-        picture = self.cells.show(colours)
-        thread = self.cells.thread.to(picture)
-        picture = picture * thread + self.behind[:, None, None] * (1 - thread)
+        picture = self.cells.paint(colours)
         if alpha is None:
             return Frame(picture)
         shown = self.cells.show(alpha)
@@ -77,9 +76,9 @@ class Grid(nn.Module):
     def _waves(self) -> Tensor:
         """(B, C, rows, columns) decorrelated channels about 0."""
         size = (self.cells.rows, self.cells.columns)
-        waves = self.levels[0]
-        for level in self.levels[1:]:
-            waves = waves + F.interpolate(level, size, mode="bilinear", align_corners=False)
+        waves = self.shares[0] * self.levels[0]
+        for share, level in zip(self.shares[1:], self.levels[1:], strict=True):
+            waves = waves + share * F.interpolate(level, size, mode="bilinear", align_corners=False)
         return waves
 
     def project(self) -> None:
@@ -92,7 +91,7 @@ class Grid(nn.Module):
         cells = self.cells.mean(image)
         for level in self.levels:
             level.zero_()
-        self.levels[0][:, :3] = decorrelate(torch.logit(cells.clamp(0.02, 0.98)) / STEEPNESS)
+        self.levels[0][:, :3] = decorrelate(torch.logit(cells.clamp(0.02, 0.98)) / STEEPNESS) / self.shares[0]
 
     @torch.no_grad()
     def export(self) -> dict[str, bytes]:

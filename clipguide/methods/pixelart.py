@@ -36,6 +36,7 @@ class Settings(Composed):
     clear: float = Field(0.3, ge=0, le=100, description="weight of emptiness in a transparent picture")
     lr: float = Field(0.1, gt=0, le=10, description="learning rate of the cells")
     contrast: float = Field(0.3, ge=0, le=2, description="strength of the random start")
+    decay: float = Field(1.5, ge=0, le=3, description="power of 1/frequency; higher is smoother")
 
 
 def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
@@ -61,14 +62,22 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
 
 def _grid(brief: Brief, settings: Settings) -> Grid:
     rng = brief.rng()
+    layout = cells(
+        settings.cells,
+        brief.size,
+        settings.cell,
+        aspect=settings.cell_aspect,
+        symmetry=settings.symmetry,
+        fabric=images.colour(settings.fabric),
+    )
     return Grid(
-        cells(settings.cells, brief.size, settings.cell, aspect=settings.cell_aspect, symmetry=settings.symmetry),
+        layout,
         rng=rng,
         lr=settings.lr,
         batch=brief.batch,
         contrast=settings.contrast,
+        decay=settings.decay,
         snap=_snap(brief, settings, rng),
-        behind=images.colour(settings.fabric),
         transparent=settings.transparent,
     )
 

@@ -20,7 +20,7 @@ class Cells:
 
     across: the cells side by side in a row; `columns` has one more where every second row begins half a cell earlier.
     index: (H, W) the cell of each pixel, numbered row by row.  thread: (H, W) in [0, 1], how much of the cell's colour
-    the pixel has; the rest is what lies behind.
+    the pixel has; the rest is the fabric's, (3,) sRGB in [0, 1].
     """
 
     rows: int
@@ -28,11 +28,17 @@ class Cells:
     across: int
     index: Tensor
     thread: Tensor
+    fabric: Tensor
 
     def show(self, colours: Tensor) -> Tensor:
         """(B, C, rows, columns) -> (B, C, H, W): every pixel the colour of its cell."""
         index = self.index.to(colours.device)
         return colours.flatten(2).index_select(2, index.flatten()).unflatten(2, tuple(index.shape))
+
+    def paint(self, colours: Tensor) -> Tensor:
+        """(B, 3, rows, columns) -> (B, 3, H, W): `show`, with the fabric between the threads."""
+        thread, fabric = self.thread.to(colours), self.fabric.to(colours)[:, None, None]
+        return self.show(colours) * thread + fabric * (1 - thread)
 
     def mean(self, image: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, rows, columns): the mean over each cell's pixels; 0 for a cell without any."""
@@ -51,9 +57,16 @@ class Cells:
 
 
 def cells(
-    shape: Shape, size: tuple[int, int], side: float, *, aspect: float = 1.0, symmetry: Symmetry = "none"
+    shape: Shape,
+    size: tuple[int, int],
+    side: float,
+    *,
+    aspect: float = 1.0,
+    symmetry: Symmetry = "none",
+    fabric: Tensor | None = None,
 ) -> Cells:
     """size: (width, height) of the picture in px.  side: width of a cell in px.  aspect: its width over its height.
+    fabric: (3,) the colour between stitches; white where it is None.
 
     Where the picture is no whole number of cells wide or high, the cells are a little larger or smaller instead.
     """
@@ -66,7 +79,7 @@ def cells(
     columns = across + (shape in ("brick", "hexagon"))
     index = _hexagons(x, y, rows, columns) if shape == "hexagon" else _boxes(x, y, columns, shift=shape == "brick")
     thread = _stitches(x, y) if shape == "stitch" else torch.ones(height, width)
-    return Cells(rows, columns, across, fold(index, symmetry), thread)
+    return Cells(rows, columns, across, fold(index, symmetry), thread, torch.ones(3) if fabric is None else fabric)
 
 
 def _boxes(x: Tensor, y: Tensor, columns: int, *, shift: bool) -> Tensor:
