@@ -1,8 +1,9 @@
-"""From sources to shards: plan the samples, draw them, write them. The same sources, seed and sizes give the same bytes."""
+"""From sources to shards: plan the samples, draw them, write them. The same sources, seed and sizes give the same
+bytes.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import random
 from collections import Counter
@@ -17,26 +18,12 @@ from PIL import Image
 from clipguide.errors import UserError
 from pretrain.data import captions
 from pretrain.data.compose import Grounds, compose, plain
+from pretrain.data.gather import VARIANTS, digest, sprite
 from pretrain.data.pair import Pair, phrase
 from pretrain.data.shards import write_json, write_shard
-from pretrain.data.sources import SOURCES, load
 from pretrain.data.split import SIDES, held_names, side_of, task_of
 
-VARIANTS = {  # how many samples of each pair of a source are drawn for training: what few pairs there are of the best is shown more
-    "emoji": 1.3,
-    "stamps": 8,
-    "clipart": 2.2,
-    "art4apps": 4,
-    "gcompris": 10,
-    "wallpapers": 30,
-    "scenes": 2,
-    "furniture": 1,
-    "stellarium": 1,
-    "portraits": 3,
-    "avatars": 1,
-}
 PER_SHARD = 2000
-SPRITE = 192  # side at which pictures are read or rasterised once, and kept in the cache
 
 
 @dataclass(frozen=True)
@@ -49,6 +36,7 @@ class Plan:
     size: int = 128
     seed: int = 0
     grounds: Grounds = field(default_factory=lambda: Grounds((), ()))
+    held: frozenset[str] = frozenset()  # further names that no training caption may be: those held out of other builds
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,30 +49,16 @@ class Shard:
     task: str
 
 
-def collect(names: Sequence[str], cache: Path) -> list[tuple[str, Pair]]:
-    """All pairs of the named sources. Raises UserError for a source without pairs or with pairs without captions."""
-    found: list[tuple[str, Pair]] = []
-    for name in names:
-        pairs = list(load(name).pairs(cache))
-        if not pairs:
-            raise UserError(f"source {name!r} holds no pair; look into its folder or leave it out of --sources")
-        wordless = [pair.origin for pair in pairs if not any(phrase(text) for text in pair.captions.get("en", ()))]
-        if wordless:
-            raise UserError(
-                f"source {name!r} has {len(wordless)} pairs without an English caption, first {wordless[0]}"
-            )
-        found += [(name, pair) for pair in pairs]
-    return found
-
-
 def build(
     plan: Plan, *, scale: float = 1.0, workers: int = 1, report: Callable[[str], None] = lambda text: None
 ) -> dict[str, Any]:
     """Draw and write everything; returns the index, which is also written to `out/index.json`.
 
-    `scale` multiplies the number of training samples. Unreadable pictures are left out, counted and named in the index.
+    `scale` multiplies the number of training samples. Unreadable pictures are left out, counted and named in the
+    index.
     """
     shards = plan_shards(plan, scale)
+    refuse_others(plan.out, {shard.path for shard in shards})
     totals: Counter[str] = Counter()
     broken: Counter[str] = Counter()
     with multiprocessing.get_context("fork").Pool(workers, initializer=keep, initargs=(plan,)) as pool:
@@ -97,8 +71,19 @@ def build(
     return index
 
 
+def refuse_others(out: Path, planned: set[str]) -> None:
+    """Raises UserError where the folder holds shards that this build would not write: a training run would read
+    both.
+    """
+    others = sorted({str(file.relative_to(out)) for file in out.rglob("*.tar")} - planned)
+    if others:
+        raise UserError(f"{out} holds {len(others)} shards of another build, first {others[0]}; give an empty --out")
+
+
 def plan_shards(plan: Plan, scale: float) -> list[Shard]:
-    """The samples of every split and task in shuffled shards. Test sets are plain, training and validation composed."""
+    """The samples of every split and task in shuffled shards. Test sets are plain, training and validation
+    composed.
+    """
     groups: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for number, (source, pair) in enumerate(plan.pairs):
         side = side_of(pair)
@@ -126,7 +111,7 @@ def draw_count(variants: float, origin: str) -> int:
 def keep(plan: Plan) -> None:
     """Give a worker the plan, once: it is inherited by fork and never pickled."""
     global PLAN, HELD
-    PLAN, HELD = plan, held_names([pair for _, pair in plan.pairs])
+    PLAN, HELD = plan, plan.held | held_names([pair for _, pair in plan.pairs])
 
 
 def build_shard(shard: Shard) -> tuple[str, Counter[str], Counter[str]]:
@@ -188,29 +173,6 @@ def description(key: str, source: str, pair: Pair, texts: list[str], style: str 
     }
 
 
-def sprite(pair: Pair, source: str, cache: Path) -> Image.Image:
-    """The picture of a pair at SPRITE pixels, read or rasterised once and then taken from the cache."""
-    name = digest(f"{source}/{pair.origin}/{SPRITE}").hex()[:24]
-    file = cache / "sprites" / name[:2] / f"{name}.png"
-    if file.is_file():
-        return Image.open(file)
-    picture = pair.image(SPRITE)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    scratch = file.with_suffix(f".{multiprocessing.current_process().pid}.part")
-    picture.save(scratch, "PNG", compress_level=1)
-    scratch.replace(file)
-    return picture
-
-
-def grounds_of(pairs: Sequence[tuple[str, Pair]], cache: Path) -> Grounds:
-    """The photographs and textures among the wallpapers, as grounds."""
-    kept: dict[str, list[np.ndarray]] = {"photo": [], "texture": []}
-    for source, pair in pairs:
-        if source == "wallpapers" and pair.medium in kept:
-            kept[pair.medium].append(np.asarray(sprite(pair, source, cache).convert("RGB")))
-    return Grounds(kept["photo"], kept["texture"])
-
-
 def describe(plan: Plan, totals: Counter[str], broken: Counter[str], scale: float) -> dict[str, Any]:
     """The index of a build: counts by split, task, source and style, what was left out, and the licences by source."""
     licences: dict[str, Counter[str]] = {}
@@ -231,12 +193,3 @@ def describe(plan: Plan, totals: Counter[str], broken: Counter[str], scale: floa
         "licences": {source: dict(sorted(counts.items())) for source, counts in licences.items()},
         "left out": dict(sorted(broken.items())),
     }
-
-
-def digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()
-
-
-def default_sources() -> list[str]:
-    """Every source that needs no folder of the user's."""
-    return [name for name in SOURCES if name not in ("folder", "shards")]

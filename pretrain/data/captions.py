@@ -65,7 +65,9 @@ def insert(word: str | None, name: str) -> str:
 
 
 def choose(pair: Pair, detailed: str, rng: Rng) -> list[str]:
-    """The captions of one sample, best first: the detailed one, one in a template, the bare name, and one with a tag."""
+    """The captions of one sample, best first: the detailed one, one in a template, the bare name, and one with a
+    tag.
+    """
     name = name_of(pair)
     texts = [detailed, write(name, pair.medium, rng), phrase(pair.captions["en"][0])]
     others = [phrase(text) for text in pair.captions["en"][1:]]

@@ -1,4 +1,4 @@
-"""python -m pretrain data fetch | build | stats | show."""
+"""python -m pretrain data fetch | build | stats | show | balance | overlap."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
             command.add_argument("-n", "--number", type=int, default=48, help="pictures on the sheet")
             command.add_argument("--seed", type=int, default=0)
             command.add_argument("--source", help="only this source")
+    add_balance(commands)
+    add_overlap(commands)
     parsed = parser.parse_args(arguments)
     return parsed.handler(parsed)
 
@@ -52,17 +54,43 @@ def add_build(commands: argparse._SubParsersAction) -> None:
     command.set_defaults(handler=build)
 
 
+def add_balance(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser("balance", help="copy shards with at most N training pairs for each query")
+    command.add_argument("folder", type=Path, help="a folder of shards")
+    command.add_argument("-o", "--out", type=Path, required=True, help="an empty folder for what stays")
+    command.add_argument(
+        "--queries", type=Path, help="a text file, one query a line; made from the captions by default"
+    )
+    command.add_argument("--at-most", type=int, default=20_000, help="pairs for each query")
+    command.add_argument("--least", type=int, default=100, help="pairs a word must be in to become a query itself")
+    command.add_argument("--seed", type=int, default=0)
+    command.set_defaults(handler=balance)
+
+
+def add_overlap(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser("overlap", help="near duplicates of test pictures among the training pictures")
+    command.add_argument("folder", type=Path, help="a folder of shards")
+    command.add_argument(
+        "-o", "--out", type=Path, default=Path("overlap"), help="the folder for the table and the sheet"
+    )
+    command.add_argument("--clip", help="compare embeddings of this CLIP, a name or a folder; thumbnails by default")
+    command.add_argument(
+        "--threshold", type=float, help="cosine from which a picture counts; 0.98, or 0.95 with --clip"
+    )
+    command.set_defaults(handler=overlap)
+
+
 def add_sources(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--sources", help="comma-separated names; all by default")
+    command.add_argument("--sources", help="comma-separated names, folder:PATH or shards:PATH; all names by default")
     command.add_argument(
         "--cache", type=Path, default=default_cache(), help="where package files and rasterised pictures are kept"
     )
 
 
 def chosen(parsed: argparse.Namespace) -> list[str]:
-    from pretrain.data.build import default_sources
+    from pretrain.data.sources import SOURCES
 
-    return parsed.sources.split(",") if parsed.sources else default_sources()
+    return parsed.sources.split(",") if parsed.sources else list(SOURCES)
 
 
 def fetch(parsed: argparse.Namespace) -> int:
@@ -82,12 +110,14 @@ def fetch(parsed: argparse.Namespace) -> int:
 
 def build(parsed: argparse.Namespace) -> int:
     """Build shards and print the counts."""
-    from pretrain.data.build import Plan, build, collect, grounds_of
+    from pretrain.data.build import Plan, build
+    from pretrain.data.gather import collect, grounds_of, held_everywhere
 
     if not 16 <= parsed.size <= 1024 or parsed.scale <= 0 or parsed.workers < 1:
         raise UserError("--size must be 16 to 1024, --scale above 0 and --workers at least 1")
     pairs = collect(chosen(parsed), parsed.cache)
-    plan = Plan(pairs, parsed.out, parsed.cache, parsed.size, parsed.seed, grounds_of(pairs, parsed.cache))
+    grounds, held = grounds_of(pairs, parsed.cache), held_everywhere(pairs, parsed.cache)
+    plan = Plan(pairs, parsed.out, parsed.cache, parsed.size, parsed.seed, grounds, held)
     index = build(plan, scale=parsed.scale, workers=parsed.workers, report=lambda text: print(text, flush=True))
     print({key: index[key] for key in ("samples", "tasks", "sources")})
     return 0
@@ -118,4 +148,29 @@ def show(parsed: argparse.Namespace) -> int:
 
     contact_sheet(parsed.folder, parsed.output, number=parsed.number, seed=parsed.seed, source=parsed.source)
     print(parsed.output)
+    return 0
+
+
+def balance(parsed: argparse.Namespace) -> int:
+    """Copy what stays and print the queries that were cut most."""
+    from pretrain.data.balance import balance_shards, read_queries
+
+    queries = read_queries(parsed.queries) if parsed.queries else None
+    kept = balance_shards(parsed.folder, parsed.out, queries, parsed.at_most, parsed.least, parsed.seed)
+    print(f"kept {sum(kept.chosen)} of {len(kept.chosen)} training pairs by {len(kept.found)} queries that occur")
+    for query, count in kept.found.most_common(10):
+        print(f"  {query}: {kept.kept[query]} of {count}")
+    return 0
+
+
+def overlap(parsed: argparse.Namespace) -> int:
+    """Print the table; the sheet and the pairs are written."""
+    from pretrain.data.overlap import overlap
+
+    for row in overlap(parsed.folder, parsed.out, clip=parsed.clip, threshold=parsed.threshold):
+        print(
+            f"{row.side} {row.task}: {row.overlapping} of {row.pictures} pictures ({row.share:.1%}); "
+            f"nearest training picture: median likeness {row.median:.3f}, most {row.most:.3f}"
+        )
+    print(f"{parsed.out / 'overlap.png'} shows the most similar pairs; look before believing a row")
     return 0

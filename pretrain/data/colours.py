@@ -70,7 +70,9 @@ def colour_word(picture: Image.Image) -> str | None:
 
 
 def hue_word(hue: float, saturation: float, value: float) -> str | None:
-    """The word for a hue in degrees, saturation and value in [0, 1]; None between two words and for skin-like shades."""
+    """The word for a hue in degrees, saturation and value in [0, 1]; None between two words and for skin-like
+    shades.
+    """
     if 8 <= hue < 45:
         if saturation < 0.6:
             return None
@@ -86,7 +88,9 @@ def hue_word(hue: float, saturation: float, value: float) -> str | None:
 
 
 def recolour(picture: Image.Image, word: str, rng: Rng) -> Image.Image | None:
-    """An RGBA object with all hues turned so that the dominant one becomes `word` (one of HUES); None where none dominates."""
+    """An RGBA object with all hues turned so that the dominant one becomes `word` (one of HUES); None where none
+    dominates.
+    """
     peak = dominant_hue(picture)
     if peak is None:
         return None

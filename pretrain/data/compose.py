@@ -1,4 +1,6 @@
-"""Samples from pairs: an object put on a ground, at some size and place, in some colour or style, and the caption that says so."""
+"""Samples from pairs: an object put on a ground, at some size and place, in some colour or style, and the caption
+that says so.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ Rng = np.random.Generator
 DIRECTED = frozenset(
     "left right arrow letter letters flag clock map sign number numbers text button o'clock thirty".split()
 )
-COMPOSED = frozenset(("scene", "painted", "portrait"))  # styles whose pictures are cut with care, so that all they name stays
+COMPOSED = frozenset(
+    ("scene", "painted", "portrait")
+)  # styles whose pictures are cut with care, so that all they name stays
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,9 @@ def compose_cutout(
 
 
 def colour(pair: Pair, picture: Image.Image, name: str, rng: Rng) -> tuple[Image.Image, str]:
-    """The object as it is or in another colour, and its name with the colour's word: always when changed, else half the time."""
+    """The object as it is or in another colour, and its name with the colour's word: always when changed, else half
+    the time.
+    """
     if captions.is_sentence(name) or WORDS & set(pair.concept.split()) or "flag" in pair.concept:
         return picture, name
     if pair.medium != "photo" and rng.random() < 0.3:
@@ -131,10 +137,10 @@ def gradient(size: int, rng: Rng) -> tuple[Image.Image, str]:
     return Image.fromarray(mixed.astype(np.uint8)), f"on a background from {first} to {second}"
 
 
-def crop(
-    picture: Image.Image | NDArray, size: int, rng: Rng, least: float = 0.6, whole: bool = False
-) -> Image.Image:
-    """A random square window, at least `least` of the shorter side, flipped half the time; `whole` keeps everything on white."""
+def crop(picture: Image.Image | NDArray, size: int, rng: Rng, least: float = 0.6, whole: bool = False) -> Image.Image:
+    """A random square window, at least `least` of the shorter side, flipped half the time; `whole` keeps everything
+    on white.
+    """
     picture = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     if whole:
         board = Image.new("RGB", (size, size), "white")

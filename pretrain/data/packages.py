@@ -1,7 +1,8 @@
 """Packages of files, fetched by their registries' ordinary clients and unpacked into the cache.
 
-Each function returns the folder with the unpacked files, and does nothing when that folder is already there. Unpacking happens beside
-the target and is renamed when it is whole, so that an interrupted fetch leaves no half-filled folder.
+Each function returns the folder with the unpacked files, and does nothing when that folder is already there.
+Unpacking happens beside the target and is renamed when it is whole, so that an interrupted fetch leaves no half-
+filled folder.
 """
 
 from __future__ import annotations
@@ -28,11 +29,20 @@ def fetch_debian(cache: Path, name: str) -> Path:
     """Unpack a Debian package by `apt-get download` and `dpkg-deb -x`: the returned folder holds `usr/`."""
 
     def fill(folder: Path) -> None:
+        require_lists(name)
         call("apt-get", "download", "-q", name, cwd=folder)
         archive = next(folder.glob("*.deb"))
         call("dpkg-deb", "-x", str(archive), str(folder / "tree"), cwd=folder)
 
     return unpack(cache / "debian" / name, fill)
+
+
+def require_lists(name: str, lists: Path = Path("/var/lib/apt/lists")) -> None:
+    """Raises UserError on a machine whose lists of packages were never fetched, as in a fresh container."""
+    if shutil.which("apt-get") and not any(lists.glob("*Packages*")):
+        raise UserError(
+            f"apt-get knows no packages yet, and {name} is one; run `apt-get update` once as root, then again"
+        )
 
 
 def fetch_npm(cache: Path, name: str, version: str) -> Path:

@@ -16,13 +16,13 @@ MEDIA = ("photo", "drawing", "emoji", "clip art", "icon", "painting", "render", 
 class Pair:
     """One picture with its captions.
 
-    `image(side)` draws or reads the picture so that its longer side is at most `side` pixels, RGB, or RGBA where it has a transparent
-    ground. It may raise anything: an unreadable picture is skipped, counted and reported by the build.
-    `captions` maps a language code to captions, best first; "en" is the first choice for training.
-    `concept` (see `normalise`) decides the split: pictures of one concept never stand on both sides.
-    `medium` is one of MEDIA and chooses the words around a caption ("a photo of", "an emoji of").
-    `tags` are loose English words for the picture, never enough as a caption alone.
-    `origin` names the picture within its source, uniquely. `held` forces the pair into a split, whatever its concept says.
+    `image(side)` draws or reads the picture so that its longer side is at most `side` pixels, RGB, or RGBA where it
+    has a transparent ground. It may raise anything: an unreadable picture is skipped, counted and reported by the
+    build. `captions` maps a language code to captions, best first; "en" is the first choice for training. `concept`
+    (see `normalise`) decides the split: pictures of one concept never stand on both sides. `medium` is one of MEDIA
+    and chooses the words around a caption ("a photo of", "an emoji of"). `tags` are loose English words for the
+    picture, never enough as a caption alone. `origin` names the picture within its source, uniquely. `held` forces
+    the pair into a split, whatever its concept says.
     """
 
     image: Callable[[int], Image.Image]
@@ -37,7 +37,9 @@ class Pair:
 
 
 def normalise(text: str) -> str:
-    """A caption reduced to what it names: "A red Apple." becomes "red apple". Used to compare concepts and captions."""
+    """A caption reduced to what it names: "A red Apple." becomes "red apple". Used to compare concepts and
+    captions.
+    """
     words = unicodedata.normalize("NFKC", text).casefold().replace("_", " ").replace("-", " ")
     words = re.sub(r"[^\w\s']", " ", words).split()
     while len(words) > 1 and words[0] in {"a", "an", "the", "some", "this", "my"}:
@@ -69,5 +71,6 @@ DETERMINERS = frozenset("a an the some this my two three four five six seven eig
 BARE = frozenset(
     "water fire snow rain ice food fruit rice bread sushi hair sky sand grass wood music people money meat milk corn "
     "cheese fish sheep garlic broccoli sugar salt honey butter bacon clothing furniture children men women feet teeth "
-    "marriage fog smoke lightning space night broccoli spaghetti tofu ginger pepper cotton coffee tea juice wine beer".split()
+    "marriage fog smoke lightning space night broccoli spaghetti tofu ginger pepper cotton coffee "
+    "tea juice wine beer".split()
 )

@@ -1,4 +1,6 @@
-"""Readers and rasterisers for the pictures of a pair. Each returns a PIL picture whose longer side is at most `side` pixels."""
+"""Readers and rasterisers for the pictures of a pair. Each returns a PIL picture whose longer side is at most
+`side` pixels.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ Image.MAX_IMAGE_PIXELS = 200_000_000
 
 
 def draw_svg(text: str, side: int) -> Image.Image:
-    """Rasterise SVG source by resvg, on a transparent ground, cropped to what is drawn. Raises ValueError when resvg refuses it."""
+    """Rasterise SVG source by resvg, on a transparent ground, cropped to what is drawn. Raises ValueError when
+    resvg refuses it.
+    """
     import resvg_py
 
     drawn = Image.open(

@@ -1,7 +1,7 @@
 """Qt resource files (.rcc): the archive format in which GCompris ships its pictures.
 
-Layout, from Qt's sources of qresource.cpp: a header with the offsets of three tables; a tree of nodes (14 bytes in version 1, 22 from
-version 2 on); the data, each piece with its length; the names in UTF-16.
+Layout, from Qt's sources of qresource.cpp: a header with the offsets of three tables; a tree of nodes (14 bytes in
+version 1, 22 from version 2 on); the data, each piece with its length; the names in UTF-16.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ from PIL import Image
 
 
 def render_views(model: Path, turns: list[float], tilt: float, side: int) -> list[Image.Image]:
-    """RGBA views (side, side) of a Wavefront model with its .mtl beside it, one for each turn in degrees around the upright axis.
+    """RGBA views (side, side) of a Wavefront model with its .mtl beside it, one for each turn in degrees around the
+    upright axis.
 
     `tilt` is the height of the eye in degrees. Raises ValueError for a model without a surface.
     """
@@ -67,7 +68,9 @@ def soften(renderer: object) -> None:
 
 
 def view(renderer: object, window: object, bounds: NDArray, turn: float, tilt: float) -> Image.Image:
-    """One picture of the whole model, from `turn` degrees around and `tilt` degrees above, at half the window's size."""
+    """One picture of the whole model, from `turn` degrees around and `tilt` degrees above, at half the window's
+    size.
+    """
     import vtk
     from vtk.util.numpy_support import vtk_to_numpy
 

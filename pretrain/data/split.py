@@ -10,12 +10,13 @@ from pretrain.data.pair import Pair
 SIDES = ("train", "validation", "test")
 VALIDATION, TEST = 0.04, 0.06
 ALWAYS_TRAINED = frozenset(  # what the product's own example prompts name: held out, they could not be drawn well
-    "cat|cat face|kitten|bicycle|castle|apple|red apple|mountain|snow capped mountain|cake|shortcake|birthday cake|bride|wedding|"
-    "groom|alien|alien monster|flying saucer|ufo|hamburger|french fries|hot dog|pizza|car|automobile|night with stars|milky way|"
-    "sunset|sunrise|cityscape|cityscape at dusk|night|selfie|ghost|star|moon|crescent moon|house|dog|dog face|tree|cheese|cheese wedge|"
-    "person with veil|man in tuxedo|woman with veil|robot|rocket|fox|flower|bird|fish|horse|boat|sailboat|water wave|snowman".split(
-        "|"
-    )
+    (
+        "cat|cat face|kitten|bicycle|castle|apple|red apple|mountain|snow capped mountain|cake|shortcake|"
+        "birthday cake|bride|wedding|groom|alien|alien monster|flying saucer|ufo|hamburger|french fries|hot dog|"
+        "pizza|car|automobile|night with stars|milky way|sunset|sunrise|cityscape|cityscape at dusk|night|selfie|"
+        "ghost|star|moon|crescent moon|house|dog|dog face|tree|cheese|cheese wedge|person with veil|man in tuxedo|"
+        "woman with veil|robot|rocket|fox|flower|bird|fish|horse|boat|sailboat|water wave|snowman"
+    ).split("|")
 )
 
 
@@ -36,8 +37,10 @@ def task_of(pair: Pair) -> str:
     """The test a held pair belongs to.
 
     "photos": photographs of names of which no photograph was trained on; drawings of the name may have been.
-    "style": a drawing style never trained on, of concepts that were. "style-concepts": that style, and concepts never trained on.
-    "concepts": styles that were trained on, of names that were not, in any source; a longer name may contain the held one.
+    "style": a drawing style never trained on, of concepts that were. "style-concepts": that style, and concepts
+    never trained on.
+    "concepts": styles that were trained on, of names that were not, in any source; a longer name may contain the
+    held one.
     """
     if pair.style == "gcompris":
         return "photos"

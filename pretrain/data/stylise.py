@@ -1,4 +1,5 @@
-"""Cheap image filters that stand for styles, each with the words for it. All take and give an RGB picture of the same size.
+"""Cheap image filters that stand for styles, each with the words for it. All take and give an RGB picture of the
+same size.
 
 They teach an encoder what a style word looks like. They are filters, and no claim to be what a painter does.
 """

@@ -1,4 +1,6 @@
-"""The canvas that a scene is drawn on, and the few means that everything is drawn with: noise, ridges, masks, a pen."""
+"""The canvas that a scene is drawn on, and the few means that everything is drawn with: noise, ridges, masks, a
+pen.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ class Canvas:
         self.pixels += np.asarray(colour, np.float32) * mask[..., None]
 
     def draw(self, shapes: Callable[[Pen], None], blur: float = 0.0, glow: bool = False) -> None:
-        """Let `shapes(pen)` draw in units of the canvas' side, smooth-edged; blurred, or added as light, where asked."""
+        """Let `shapes(pen)` draw in units of the canvas' side, smooth-edged; blurred, or added as light, where
+        asked.
+        """
         layer = Image.new("RGBA", (2 * SIDE, 2 * SIDE), (0, 0, 0, 0))
         shapes(Pen(ImageDraw.Draw(layer), 2 * SIDE))
         layer = layer.filter(ImageFilter.GaussianBlur(2 * blur)) if blur else layer

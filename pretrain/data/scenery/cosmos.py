@@ -1,4 +1,4 @@
-"""What lies beyond the land: space, planets, galaxies, the deep sea, fireworks, glowing things."""
+"""What lies beyond the land: space, planets, galaxies, the deep sea, fireworks, glowing buildings."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def space(canvas: Canvas, nebula: str | None = None) -> None:
     stars(canvas, int(rng.integers(200, 600)), 1.2)
 
 
-def planet(canvas: Canvas, x: float, y: float, radius: float, colour: str, rings: bool = False, earth: bool = False) -> None:
+def planet(
+    canvas: Canvas, x: float, y: float, radius: float, colour: str, rings: bool = False, earth: bool = False
+) -> None:
     """A lit ball with bands or blotches; with rings, or with seas, lands and clouds like the Earth."""
     rng = canvas.rng
     across, down = (COLUMNS / SIDE - x) / radius, (ROWS / SIDE - y) / radius
@@ -52,7 +54,9 @@ def planet(canvas: Canvas, x: float, y: float, radius: float, colour: str, rings
     colours = ramp(PLANETS[colour], surface)
     if earth:
         land = np.clip((surface - 0.52) * 14, 0, 1)[..., None]
-        colours = np.array([0.05, 0.2, 0.55]) * (1 - land) + ramp([(0.16, 0.42, 0.15), (0.7, 0.6, 0.38)], surface) * land
+        colours = (
+            np.array([0.05, 0.2, 0.55]) * (1 - land) + ramp([(0.16, 0.42, 0.15), (0.7, 0.6, 0.38)], surface) * land
+        )
         white = np.clip((noise(rng, 6, 6, 2.5) - 0.55) * 6, 0, 1)[..., None]
         colours = colours + (0.97 - colours) * white
         canvas.glow((0.15, 0.3, 0.6), halo(x, y, radius * 0.5) * 3 * np.clip(1.25 - np.hypot(across, down), 0, 1))
@@ -90,7 +94,9 @@ def galaxy(canvas: Canvas, x: float, y: float, radius: float, colour: Colour) ->
 def deep_sea(canvas: Canvas, colours: tuple[Colour, Colour]) -> None:
     """Water from light to deep, rays from above, bubbles, sand and corals below."""
     rng = canvas.rng
-    canvas.pixels = ramp([np.asarray(colours[0]), (np.asarray(colours[0]) + colours[1]) / 2, np.asarray(colours[1])], ROWS / SIDE)
+    canvas.pixels = ramp(
+        [np.asarray(colours[0]), (np.asarray(colours[0]) + colours[1]) / 2, np.asarray(colours[1])], ROWS / SIDE
+    )
     rays = noise(rng, 2, 4, 0.14)
     slanted = np.roll(rays[0][None].repeat(SIDE, 0), 0)
     shift = (COLUMNS + ROWS * rng.uniform(-0.5, 0.5)).astype(int) % SIDE
@@ -99,7 +105,14 @@ def deep_sea(canvas: Canvas, colours: tuple[Colour, Colour]) -> None:
     bottom = 0.86 + 0.03 * np.sin(COLUMNS / SIDE * rng.uniform(5, 11) + rng.uniform(0, 7))
     sand = np.clip((ROWS / SIDE - bottom) * 60, 0, 1)
     canvas.blend(ramp([(0.3, 0.42, 0.42), (0.75, 0.75, 0.58)], noise(rng, 20, 4, 2)), sand)
-    corals = [(rng.uniform(0, 1), rng.uniform(0.06, 0.2), vary(rng, [(0.9, 0.35, 0.4), (0.95, 0.6, 0.25), (0.6, 0.3, 0.7), (0.2, 0.55, 0.3)][rng.integers(4)], 0.15)) for _ in range(int(rng.integers(5, 12)))]
+    corals = [
+        (
+            rng.uniform(0, 1),
+            rng.uniform(0.06, 0.2),
+            vary(rng, [(0.9, 0.35, 0.4), (0.95, 0.6, 0.25), (0.6, 0.3, 0.7), (0.2, 0.55, 0.3)][rng.integers(4)], 0.15),
+        )
+        for _ in range(int(rng.integers(5, 12)))
+    ]
     bubbles = rng.random((25, 3))
 
     def shapes(pen: Pen) -> None:
@@ -111,7 +124,15 @@ def deep_sea(canvas: Canvas, colours: tuple[Colour, Colour]) -> None:
     canvas.draw(shapes)
 
 
-def branch(pen: Pen, rng: np.random.Generator, start: tuple[float, float], angle: float, length: float, colour: Colour, left: int) -> None:
+def branch(
+    pen: Pen,
+    rng: np.random.Generator,
+    start: tuple[float, float],
+    angle: float,
+    length: float,
+    colour: Colour,
+    left: int,
+) -> None:
     """A coral: each branch forks into two shorter ones."""
     end = start[0] + np.cos(angle) * length, start[1] + np.sin(angle) * length
     pen.line([start, end], 0.005 * left, colour)
@@ -127,7 +148,10 @@ def firework(canvas: Canvas, x: float, y: float, radius: float, colour: Colour) 
 
     def shapes(pen: Pen) -> None:
         for across, down, reach in rays:
-            arc = [(x + across * radius * reach * s, y + down * radius * reach * s + 0.18 * radius * s * s) for s in np.linspace(0.12, 1, 6)]
+            arc = [
+                (x + across * radius * reach * s, y + down * radius * reach * s + 0.18 * radius * s * s)
+                for s in np.linspace(0.12, 1, 6)
+            ]
             pen.line(arc, 0.006, colour)
             pen.ellipse(*arc[-1], 0.006, 0.006, np.asarray(colour) * 0.4 + 0.6)
 
@@ -135,11 +159,23 @@ def firework(canvas: Canvas, x: float, y: float, radius: float, colour: Colour) 
     canvas.draw(shapes)
 
 
-def glowing(canvas: Canvas, picture: Image.Image, x: float, y: float, wide: float, colours: tuple[Colour, Colour], fill: str) -> None:
-    """An RGBA picture as a shape of light: "glow" keeps its drawing, "starry" fills it with stars, "ghost" makes it pale mist."""
+def glowing(
+    canvas: Canvas, picture: Image.Image, x: float, y: float, wide: float, colours: tuple[Colour, Colour], fill: str
+) -> None:
+    """An RGBA picture as a shape of light: "glow" keeps its drawing, "starry" fills it with stars, "ghost" makes it
+    pale mist.
+    """
     rng, mask = canvas.rng, placed(picture, x, y, wide)
     body, alpha = mask[..., :3], mask[..., 3]
-    soft = np.asarray(Image.fromarray((alpha * 255).astype(np.uint8)).resize((16, 16), Image.Resampling.BOX).resize((SIDE, SIDE), Image.Resampling.BICUBIC), np.float32) / 255
+    soft = (
+        np.asarray(
+            Image.fromarray((alpha * 255).astype(np.uint8))
+            .resize((16, 16), Image.Resampling.BOX)
+            .resize((SIDE, SIDE), Image.Resampling.BICUBIC),
+            np.float32,
+        )
+        / 255
+    )
     hues = ramp(colours, noise(rng, 2, 3))
     canvas.pixels += hues * soft[..., None] * 0.9
     if fill == "glow":
@@ -149,16 +185,24 @@ def glowing(canvas: Canvas, picture: Image.Image, x: float, y: float, wide: floa
     elif fill == "starry":
         inside = Canvas(rng, canvas.light, canvas.sky)
         space(inside, str(rng.choice(["purple", "blue", "pink"])))
-        canvas.blend(np.clip(inside.pixels + np.asarray(colours[0]) * 0.12 + (body.mean(-1, keepdims=True) - 0.5) * 0.35, 0, 1), alpha)
+        canvas.blend(
+            np.clip(inside.pixels + np.asarray(colours[0]) * 0.12 + (body.mean(-1, keepdims=True) - 0.5) * 0.35, 0, 1),
+            alpha,
+        )
     else:
         grey = body.mean(-1, keepdims=True)
-        canvas.blend(np.clip(0.5 + 0.5 * grey * np.array([0.9, 1, 1]), 0, 1), alpha * np.clip(1.05 - ROWS / SIDE * 0.8, 0.2, 0.85))
+        canvas.blend(
+            np.clip(0.5 + 0.5 * grey * np.array([0.9, 1, 1]), 0, 1),
+            alpha * np.clip(1.05 - ROWS / SIDE * 0.8, 0.2, 0.85),
+        )
 
 
 def placed(picture: Image.Image, x: float, y: float, wide: float) -> NDArray:
     """(SIDE, SIDE, 4) in [0, 1]: an RGBA picture centred at (x, y) on nothing."""
     scale = wide * SIDE / max(picture.size)
-    small = picture.convert("RGBA").resize(tuple(max(1, round(s * scale)) for s in picture.size), Image.Resampling.LANCZOS)
+    small = picture.convert("RGBA").resize(
+        tuple(max(1, round(s * scale)) for s in picture.size), Image.Resampling.LANCZOS
+    )
     layer = Image.new("RGBA", (SIDE, SIDE))
     layer.paste(small, (round(x * SIDE - small.width / 2), round(y * SIDE - small.height / 2)))
     return np.asarray(layer, np.float32) / 255

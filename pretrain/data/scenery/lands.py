@@ -103,7 +103,9 @@ def meadow(canvas: Canvas, flowers: str | None = None) -> None:
 
 
 def sea(canvas: Canvas, waves: float = 0.5, colour: Colour = (0.08, 0.32, 0.5)) -> None:
-    """Water to the lower edge that mirrors the sky, rougher with `waves` in [0, 1], and with white crests above 0.6."""
+    """Water to the lower edge that mirrors the sky, rougher with `waves` in [0, 1], and with white crests above
+    0.6.
+    """
     rng, near = canvas.rng, depth_below(canvas)
     row = np.clip(2 * canvas.horizon * SIDE - ROWS, 0, SIDE - 1).astype(int)
     mirrored = canvas.pixels[row, COLUMNS.astype(int)].mean(1, keepdims=True) * np.ones((1, SIDE, 1))
@@ -213,9 +215,14 @@ def volcano(canvas: Canvas, erupting: bool = True) -> None:
     rock = ramp([(0.12, 0.09, 0.09), (0.42, 0.34, 0.3)], np.clip(0.5 + (folds - np.roll(folds, 4, 1)) * 5, 0, 1))
     if erupting:
         smoke = noise(rng, 4, 6)
-        rise = (top - ROWS / SIDE)
-        plume = np.exp(-((COLUMNS / SIDE - x - rise * rng.uniform(-0.4, 0.4)) ** 2) / (2 * (0.05 + 0.35 * np.maximum(rise, 0)) ** 2))
-        canvas.blend(ramp([(0.12, 0.1, 0.1), (0.5, 0.46, 0.45)], smoke), plume * np.clip(smoke * 1.7 - 0.2, 0, 1) * (rise > 0))
+        rise = top - ROWS / SIDE
+        plume = np.exp(
+            -((COLUMNS / SIDE - x - rise * rng.uniform(-0.4, 0.4)) ** 2)
+            / (2 * (0.05 + 0.35 * np.maximum(rise, 0)) ** 2)
+        )
+        canvas.blend(
+            ramp([(0.12, 0.1, 0.1), (0.5, 0.46, 0.45)], smoke), plume * np.clip(smoke * 1.7 - 0.2, 0, 1) * (rise > 0)
+        )
     canvas.blend(canvas.tinted(rock, 0.1), below(tops.astype(np.float32)))
     if erupting:
         streams = [(x + rng.uniform(-0.04, 0.04), rng.uniform(-0.28, 0.28), rng.uniform(0.12, 0.36)) for _ in range(4)]
@@ -225,7 +232,10 @@ def volcano(canvas: Canvas, erupting: bool = True) -> None:
             for start, slant, length in streams:
                 steps = np.linspace(0, 1, 9)
                 bends = np.cumsum(rng.normal(0, 0.008, 9))
-                points = [(start + slant * s * length * 2 + b, top + 0.01 + s * length) for s, b in zip(steps, bends, strict=True)]
+                points = [
+                    (start + slant * s * length * 2 + b, top + 0.01 + s * length)
+                    for s, b in zip(steps, bends, strict=True)
+                ]
                 pen.line(points, 0.014, (1, 0.32, 0.05))
                 pen.line(points, 0.006, (1, 0.75, 0.2))
             for dx, dy in sparks:

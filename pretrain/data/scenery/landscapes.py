@@ -2,78 +2,23 @@
 
 from __future__ import annotations
 
-from pretrain.data.pair import with_article
-from pretrain.data.scenery import figures, lands, skies, things
+from pretrain.data.scenery import figures, lands, skies, trees
 from pretrain.data.scenery.canvas import Canvas, Rng
-from pretrain.data.scenery.setting import Scene, Setting, choose
+from pretrain.data.scenery.setting import Scene, choose, compose
 
 SAILS = {"white": (0.97, 0.97, 0.94), "red": (0.85, 0.2, 0.15), "blue": (0.25, 0.4, 0.75), "yellow": (0.95, 0.8, 0.25)}
 SANDS = {"golden": (0.9, 0.68, 0.38), "red": (0.8, 0.42, 0.24), "pale": (0.92, 0.8, 0.6)}
 ROCKS = {"grey": (0.42, 0.42, 0.45), "brown": (0.45, 0.34, 0.26), "blue": (0.3, 0.38, 0.52), "red": (0.6, 0.33, 0.24)}
 
 
-def compose(kind: str, setting: Setting, name: str, layers: list, details: tuple[str, ...] = ()) -> Scene:
-    """A scene whose captions are the name with the time, the name under the sky, and what else is given."""
-    timed = f"{name} {setting.when}".strip()
-    first = timed if len(timed.split()) <= 7 else name
-    more = (timed, f"{name} {setting.under}", *details)
-    return Scene(kind, first, tuple(text for text in dict.fromkeys(more) if text != first), setting, setting.layers + layers)
-
-
-def night_sky(dice: Rng) -> Scene:
-    """Stars over a dark land, with or without the Milky Way, a moon or northern lights."""
-    setting = choose(dice, "night", horizon=(0.72, 0.92))
-    kind = dice.integers(6)
-    layers: list = []
-    if kind == 0:
-        name, colour = ("northern lights over hills", (0.15, 0.75, 0.4)) if dice.random() < 0.7 else ("purple northern lights", (0.5, 0.2, 0.7))
-        layers.append(lambda canvas: skies.aurora(canvas, colour))
-    elif kind == 1:
-        name = str(dice.choice(["the Milky Way", "the Milky Way in the night sky", "a starry sky with the Milky Way"]))
-        layers.append(skies.milky_way)
-    else:
-        name = str(dice.choice(["a starry night sky", "a night sky full of stars", "a starry night", "stars in the night sky"]))
-    snow = bool(dice.random() < 0.5)
-    land = [
-        ("over hills", lambda canvas: lands.hills(canvas, (0.1, 0.16, 0.12), 2, 0.12)),
-        ("over mountains", lambda canvas: lands.mountains(canvas, snow, height=0.3)),
-        ("over a forest", lambda canvas: things.forest(canvas, "conifer", rows=2)),
-        ("over the sea", lambda canvas: lands.sea(canvas, 0.3)),
-        ("over a village", lambda canvas: (lands.hills(canvas, (0.12, 0.2, 0.12), 2, 0.1), things.village(canvas))),
-        ("", lambda canvas: None),
-    ]
-    words, layer = land[dice.integers(len(land))]
-    name = f"{name} {words}".strip() if "over" not in name else name
-    return compose("night sky", setting, name, [*layers, layer], (f"{name}, {setting.colour} with {' and '.join(setting.words)}",))
-
-
-def sunset(dice: Rng) -> Scene:
-    """The sun low over sea, mountains, a city, hills or a forest."""
-    rising = bool(dice.random() < 0.35)
-    setting = choose(dice, "sunrise" if rising else "sunset", horizon=(0.55, 0.72))
-    place, red = dice.uniform(0.25, 0.75), dice.uniform(0.05, 0.075)
-    height = setting.horizon - dice.uniform(0, 0.12)
-    grounds = {
-        "the sea": [lambda canvas: lands.sea(canvas, 0.35), lambda canvas: lands.glitter(canvas, place, canvas.sky[-1])],
-        "mountains": [lambda canvas: lands.mountains(canvas, False, (0.3, 0.25, 0.3), 0.25), lambda canvas: lands.hills(canvas, (0.2, 0.2, 0.16), 2)],
-        "the city": [lambda canvas: things.skyline(canvas, canvas.horizon + 0.16, 0.3)],
-        "hills": [lambda canvas: lands.hills(canvas)],
-        "a lake": [lambda canvas: lands.mountains(canvas, False, height=0.14), lands.reflection],
-        "fields": [lambda canvas: lands.meadow(canvas)],
-        "the desert": [lands.dunes],
-    }
-    ground = str(dice.choice(list(grounds)))
-    word = "sunrise" if rising else "sunset"
-    setting.when = ""
-    sun = [] if "a low sun" in setting.words else [lambda canvas: skies.sun(canvas, place, height, red)]
-    name = f"{dice.choice(['a', with_article(setting.colour.split()[0])])} {word} over {ground}"
-    return compose("sunset", setting, name, [*sun, *grounds[ground]], (f"the sun {'rising' if rising else 'setting'} over {ground}",))
-
-
 def sea(dice: Rng) -> Scene:
     """Calm or wild water, with boats, a lighthouse or nothing."""
     setting = choose(dice, horizon=(0.35, 0.6))
-    rough = dice.uniform(0.1, 0.5) if setting.light not in ("storm", "day") or dice.random() < 0.4 else dice.uniform(0.65, 1)
+    rough = (
+        dice.uniform(0.1, 0.5)
+        if setting.light not in ("storm", "day") or dice.random() < 0.4
+        else dice.uniform(0.65, 1)
+    )
     layers: list = [lambda canvas: lands.sea(canvas, rough)]
     name = "the sea with waves" if rough > 0.6 else str(dice.choice(["the sea", "a calm sea", "the ocean"]))
     extra = dice.integers(4)
@@ -85,7 +30,9 @@ def sea(dice: Rng) -> Scene:
     elif extra == 1:
         x, tall = dice.choice([0.2, 0.8]), dice.uniform(0.3, 0.5)
         layers += [
-            lambda canvas: canvas.draw(lambda pen: pen.ellipse(x, canvas.horizon + 0.07, 0.2, 0.07, canvas.tinted((0.3, 0.26, 0.24)))),
+            lambda canvas: canvas.draw(
+                lambda pen: pen.ellipse(x, canvas.horizon + 0.07, 0.2, 0.07, canvas.tinted((0.3, 0.26, 0.24)))
+            ),
             lambda canvas: figures.lighthouse(canvas, x, canvas.horizon + 0.03, tall),
         ]
         name = "a lighthouse by the sea"
@@ -102,9 +49,9 @@ def beach(dice: Rng) -> Scene:
         spots = [(x, dice.uniform(0.3, 0.5)) for x in dice.choice([0.1, 0.2, 0.8, 0.9], 2, replace=False)]
 
         def palms(canvas: Canvas) -> None:
+            shade = sum(canvas.light.tint) / 3
             for x, tall in spots:
-                shade = float(sum(canvas.light.tint)) / 3
-                canvas.draw(lambda pen, x=x, tall=tall: things.palm(pen, canvas.rng, x, 0.9, tall * 1.3, shade))
+                canvas.draw(lambda pen, x=x, tall=tall: trees.palm(pen, canvas.rng, x, 0.9, tall * 1.3, shade))
 
         layers.append(palms)
         name = "a beach with palm trees"
@@ -119,15 +66,29 @@ def mountains(dice: Rng) -> Scene:
     dice_height = dice.uniform(0.35, 0.55)
     fronts = {
         "a lake": [lands.reflection],
-        "a forest": [lambda canvas: lands.hills(canvas, (0.2, 0.34, 0.16), 2, 0.08), lambda canvas: things.forest(canvas)],
+        "a forest": [
+            lambda canvas: lands.hills(canvas, (0.2, 0.34, 0.16), 2, 0.08),
+            lambda canvas: trees.forest(canvas),
+        ],
         "a meadow": [lambda canvas: lands.meadow(canvas, "yellow" if snow else None)],
         "snow": [lands.snow_ground],
         "a river": [lambda canvas: lands.meadow(canvas), lands.river],
         "": [lambda canvas: lands.hills(canvas)],
     }
     front = str(dice.choice(list(fronts)))
-    body = str(dice.choice(["snowy mountains", "snow-capped mountains"])) if snow else str(dice.choice([f"{rock} mountains", "rocky mountains"]))
-    join = {"a lake": "and a lake", "a forest": "behind a forest", "a meadow": "behind a meadow", "snow": "and snow", "a river": "and a river", "": ""}
+    body = (
+        str(dice.choice(["snowy mountains", "snow-capped mountains"]))
+        if snow
+        else str(dice.choice([f"{rock} mountains", "rocky mountains"]))
+    )
+    join = {
+        "a lake": "and a lake",
+        "a forest": "behind a forest",
+        "a meadow": "behind a meadow",
+        "snow": "and snow",
+        "a river": "and a river",
+        "": "",
+    }
     name = f"{body} {join[front]}".strip()
     return compose("mountains", setting, name, layers + fronts[front])
 
@@ -135,14 +96,18 @@ def mountains(dice: Rng) -> Scene:
 def forest(dice: Rng) -> Scene:
     """Firs or leafy trees: green, in autumn, in blossom or in snow."""
     kind = str(dice.choice(["conifer", "leafy"]))
-    leaves = "green" if kind == "conifer" else str(dice.choice(list(things.LEAVES)))
+    leaves = "green" if kind == "conifer" else str(dice.choice(list(trees.LEAVES)))
     winter = kind == "conifer" and bool(dice.random() < 0.35)
     setting = choose(dice, *(["winter"] if winter else []), horizon=(0.45, 0.6))
     base = lands.snow_ground if winter else lambda canvas: lands.meadow(canvas)
-    word = "a snowy forest" if winter else {"green": "a green forest", "autumn": "an autumn forest", "blossoming": "blossoming trees"}[leaves]
+    word = (
+        "a snowy forest"
+        if winter
+        else {"green": "a green forest", "autumn": "an autumn forest", "blossoming": "blossoming trees"}[leaves]
+    )
     if kind == "conifer" and not winter:
         word = str(dice.choice(["a fir forest", "a dark forest", "a forest"]))
-    layers = [base, lambda canvas: things.forest(canvas, kind, leaves, winter, 4)]
+    layers = [base, lambda canvas: trees.forest(canvas, kind, leaves, winter, 4)]
     if winter and dice.random() < 0.6:
         layers.append(skies.snowfall)
         word = f"{word} with falling snow"
@@ -173,10 +138,12 @@ def desert(dice: Rng) -> Scene:
         for x, tall in spots:
             base = canvas.horizon + 0.05
             lit, dark = canvas.tinted(SANDS[sand], 0.3), canvas.tinted(tuple(v * 0.6 for v in SANDS[sand]), 0.3)
-            canvas.draw(lambda pen, x=x, tall=tall, base=base, lit=lit, dark=dark: (
-                pen.polygon([(x - tall, base), (x, base - tall), (x + tall * 0.25, base)], lit),
-                pen.polygon([(x + tall * 0.25, base), (x, base - tall), (x + tall, base)], dark),
-            ))  # fmt: skip
+            canvas.draw(
+                lambda pen, x=x, tall=tall, base=base, lit=lit, dark=dark: (
+                    pen.polygon([(x - tall, base), (x, base - tall), (x + tall * 0.25, base)], lit),
+                    pen.polygon([(x + tall * 0.25, base), (x, base - tall), (x + tall, base)], dark),
+                )
+            )
 
     layers: list = [lambda canvas: lands.dunes(canvas, SANDS[sand])]
     name = f"{dice.choice(['a desert with', ''])} {sand} sand dunes".strip()
@@ -185,52 +152,13 @@ def desert(dice: Rng) -> Scene:
     return compose("desert", setting, name, layers)
 
 
-def rainbow(dice: Rng) -> Scene:
-    """A rainbow over hills, the sea, a field or mountains."""
-    setting = choose(dice, "day", "storm", "day", horizon=(0.58, 0.72))
-    grounds = {
-        "green hills": [lambda canvas: lands.hills(canvas)],
-        "the sea": [lambda canvas: lands.sea(canvas, 0.5)],
-        "a meadow": [lambda canvas: lands.meadow(canvas)],
-        "mountains": [lambda canvas: lands.mountains(canvas, True, height=0.3), lambda canvas: lands.hills(canvas, layers=2)],
-    }
-    ground = str(dice.choice(list(grounds)))
-    return compose("rainbow", setting, f"a rainbow over {ground}", [skies.rainbow, *grounds[ground]])
-
-
-def clouds(dice: Rng) -> Scene:
-    """Nothing but a sky."""
-    setting = choose(dice, "day", "day", "sunset", "storm", "sunrise", horizon=(1.0, 1.2))
-    amount = dice.uniform(0.35, 0.7)
-    word = {"day": "white clouds", "storm": "dark storm clouds"}.get(setting.light, "glowing clouds")
-    name = f"{word} in {with_article(setting.colour)} sky"
-    setting.when = ""
-    layers: list = [lambda canvas: skies.clouds(canvas, amount)]
-    if dice.random() < 0.25:
-        count = int(dice.integers(3, 12))
-        layers.append(lambda canvas: figures.birds(canvas, count))
-        name = f"birds and {word} in the sky"
-    return compose("clouds", setting, name, layers)
-
-
-def storm(dice: Rng) -> Scene:
-    """Rain or lightning over a land."""
-    setting = choose(dice, "storm", horizon=(0.55, 0.7))
-    grounds = {
-        "the sea": lambda canvas: lands.sea(canvas, 0.8),
-        "fields": lambda canvas: lands.meadow(canvas),
-        "the city": lambda canvas: things.skyline(canvas, canvas.horizon + 0.2, 0.35),
-        "hills": lambda canvas: lands.hills(canvas),
-    }
-    ground = str(dice.choice(list(grounds)))
-    word, over = [("rain", skies.rain), ("lightning", skies.lightning)][dice.integers(2)]
-    return compose("storm", setting, f"{word} over {ground}", [grounds[ground], over] if word == "rain" else [over, grounds[ground]])
-
-
 def volcano(dice: Rng) -> Scene:
     """A volcano, quiet or erupting."""
     erupting = bool(dice.random() < 0.75)
     setting = choose(dice, "day", "night", "dusk", "sunset", horizon=(0.66, 0.76))
     word = "a volcano erupting with lava" if erupting else "a volcano before a plain"
-    layers = [lambda canvas: lands.volcano(canvas, erupting), lambda canvas: lands.hills(canvas, (0.2, 0.26, 0.14), 2, 0.08)]
+    layers = [
+        lambda canvas: lands.volcano(canvas, erupting),
+        lambda canvas: lands.hills(canvas, (0.2, 0.26, 0.14), 2, 0.08),
+    ]
     return compose("volcano", setting, word, layers)

@@ -1,4 +1,6 @@
-"""Pictures laid again in brush strokes that follow a flow: straight, or swirling around lights as in Van Gogh's nights."""
+"""Pictures laid again in brush strokes that follow a flow: straight, or swirling around lights as in Van Gogh's
+nights.
+"""
 
 from __future__ import annotations
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from pretrain.data.pair import with_article
-from pretrain.data.scenery import cosmos, figures, lands, skies, things
-from pretrain.data.scenery.canvas import Canvas, Rng, noise, ramp, vary
-from pretrain.data.scenery.landscapes import compose
-from pretrain.data.scenery.setting import Scene, choose
+from pretrain.data.scenery import buildings, lands, skies, trees
+from pretrain.data.scenery.canvas import Canvas, Rng, halo, vary
+from pretrain.data.scenery.setting import Scene, choose, compose
 
-STONES = {"grey": (0.6, 0.6, 0.63), "white": (0.93, 0.92, 0.9), "brown": (0.66, 0.52, 0.38), "golden": (0.92, 0.76, 0.4)}
+STONES = {
+    "grey": (0.6, 0.6, 0.63),
+    "white": (0.93, 0.92, 0.9),
+    "brown": (0.66, 0.52, 0.38),
+    "golden": (0.92, 0.76, 0.4),
+}
 TOPS = {"red": (0.7, 0.2, 0.16), "blue": (0.2, 0.3, 0.62), "purple": (0.45, 0.25, 0.6), "green": (0.2, 0.42, 0.32)}
-LIGHTS = {"red": (1, 0.1, 0.1), "green": (0.15, 1, 0.25), "blue": (0.2, 0.45, 1), "purple": (0.75, 0.2, 1), "yellow": (1, 0.85, 0.15)}
 
 
 def city(dice: Rng) -> Scene:
@@ -20,18 +23,24 @@ def city(dice: Rng) -> Scene:
     setting = choose(dice, "day", "day", "sunset", "night", "night", "dusk", "fog", horizon=(0.7, 0.82))
     famous, river = bool(dice.random() < 0.5), bool(dice.random() < 0.35)
     tall = dice.uniform(0.32, 0.5)
-    layers: list = [lambda canvas: things.skyline(canvas, canvas.horizon, tall, famous)]
+    layers: list = [lambda canvas: buildings.skyline(canvas, canvas.horizon, tall, famous)]
     if river:
         layers.append(lands.reflection)
-    name = "the New York skyline" if famous else str(dice.choice(["a city skyline", "a city with tall buildings", "skyscrapers in a city"]))
-    return compose("city", setting, f"{name} on a river" if river else name, layers, (f"a cityscape {setting.when}".strip(),))
+    name = (
+        "the New York skyline"
+        if famous
+        else str(dice.choice(["a city skyline", "a city with tall buildings", "skyscrapers in a city"]))
+    )
+    return compose(
+        "city", setting, f"{name} on a river" if river else name, layers, (f"a cityscape {setting.when}".strip(),)
+    )
 
 
 def castle_at(dice: Rng, x: float, foot: float, wide: float) -> tuple[str, object]:
     """(words, layer) for a castle in random colours."""
     stone, roof = str(dice.choice(list(STONES))), str(dice.choice(list(TOPS)))
     words = f"{with_article(stone)} castle" if dice.random() < 0.5 else f"a castle with {roof} roofs"
-    return words, lambda canvas: things.castle(canvas, x, foot, wide, STONES[stone], TOPS[roof])
+    return words, lambda canvas: buildings.castle(canvas, x, foot, wide, STONES[stone], TOPS[roof])
 
 
 def castle(dice: Rng) -> Scene:
@@ -46,11 +55,23 @@ def castle(dice: Rng) -> Scene:
 
     places = [
         ("on a green hill", [lambda canvas: lands.hills(canvas, None, 2, 0.1), knoll, layer]),
-        ("by the sea", [lambda canvas: lands.sea(canvas, 0.4), lambda canvas: canvas.draw(lambda pen: pen.ellipse(x, foot + 0.05, wide * 0.7, 0.09, canvas.tinted((0.36, 0.34, 0.3)))), layer]),
-        ("before mountains", [lambda canvas: lands.mountains(canvas, True, height=0.36), lambda canvas: lands.meadow(canvas), layer]),
+        (
+            "by the sea",
+            [
+                lambda canvas: lands.sea(canvas, 0.4),
+                lambda canvas: canvas.draw(
+                    lambda pen: pen.ellipse(x, foot + 0.05, wide * 0.7, 0.09, canvas.tinted((0.36, 0.34, 0.3)))
+                ),
+                layer,
+            ],
+        ),
+        (
+            "before mountains",
+            [lambda canvas: lands.mountains(canvas, True, height=0.36), lambda canvas: lands.meadow(canvas), layer],
+        ),
         ("in the snow", [lands.snow_ground, layer, skies.snowfall]),
         ("by a lake", [lambda canvas: lands.mountains(canvas, False, height=0.2), layer, lands.reflection]),
-    ]  # fmt: skip
+    ]
     place, layers = places[dice.integers(len(places))]
     return compose("castle", setting, f"{words} {place}", layers, (f"a castle {place} {setting.when}".strip(),))
 
@@ -58,14 +79,22 @@ def castle(dice: Rng) -> Scene:
 def sky_castle(dice: Rng) -> Scene:
     """A castle on clouds or on a floating rock, glowing now and then."""
     glowing, rock, veiled = bool(dice.random() < 0.55), bool(dice.random() < 0.4), bool(dice.random() < 0.4)
-    setting = choose(dice, *(("night", "dusk", "sunset") if glowing else ("day", "sunset", "sunrise")), horizon=(1.0, 1.1))
+    setting = choose(
+        dice, *(("night", "dusk", "sunset") if glowing else ("day", "sunset", "sunrise")), horizon=(1.0, 1.1)
+    )
     x, foot, wide = dice.uniform(0.4, 0.6), dice.uniform(0.56, 0.68), dice.uniform(0.45, 0.72)
     words, layer = castle_at(dice, x, foot, wide)
     colour = (1, 0.85, 0.5) if dice.random() < 0.6 else (0.6, 0.75, 1)
 
     def base(canvas: Canvas) -> None:
         if rock:
-            points = [(x - wide * 0.62, foot - 0.01), (x + wide * 0.62, foot - 0.01), (x + wide * 0.3, foot + 0.13), (x + 0.04, foot + 0.26), (x - wide * 0.3, foot + 0.12)]
+            points = [
+                (x - wide * 0.62, foot - 0.01),
+                (x + wide * 0.62, foot - 0.01),
+                (x + wide * 0.3, foot + 0.13),
+                (x + 0.04, foot + 0.26),
+                (x - wide * 0.3, foot + 0.12),
+            ]
             canvas.draw(lambda pen: pen.polygon(points, canvas.tinted((0.42, 0.34, 0.28))))
             canvas.draw(lambda pen: pen.ellipse(x, foot, wide * 0.62, 0.03, canvas.tinted((0.32, 0.55, 0.22))))
 
@@ -73,11 +102,21 @@ def sky_castle(dice: Rng) -> Scene:
         cloud_bank(canvas, foot + (0.14 if rock else -0.01))
 
     def light(canvas: Canvas) -> None:
-        canvas.glow(np.asarray(colour) * 0.8, skies.halo(x, foot - wide * 0.3, 0.22))
+        canvas.glow(np.asarray(colour) * 0.8, halo(x, foot - wide * 0.3, 0.22))
 
     name = f"{'a glowing' if glowing else 'a'} castle in the sky"
-    details = (f"{words} floating on {'a rock' if rock else 'clouds'} in the sky", f"{name} above the clouds", f"{'a glow and light castle' if glowing else 'a fantasy castle'} in the sky")
-    return compose("castle in the sky", setting, name, [*([light] if glowing else []), base, layer, *([light] if glowing and veiled else []), bank], details)
+    details = (
+        f"{words} floating on {'a rock' if rock else 'clouds'} in the sky",
+        f"{name} above the clouds",
+        f"{'a glow and light castle' if glowing else 'a fantasy castle'} in the sky",
+    )
+    return compose(
+        "castle in the sky",
+        setting,
+        name,
+        [*([light] if glowing else []), base, layer, *([light] if glowing and veiled else []), bank],
+        details,
+    )
 
 
 def cloud_bank(canvas: Canvas, level: float) -> None:
@@ -102,8 +141,12 @@ def village(dice: Rng) -> Scene:
     back = bool(dice.random() < 0.5)
     layers: list = [lambda canvas: lands.mountains(canvas, True, height=0.3)] if back else []
     layers += [lands.snow_ground if winter else lambda canvas: lands.hills(canvas, None, 3, 0.1)]
-    layers += [lambda canvas: things.village(canvas, True, winter), *([skies.snowfall] if winter else [])]
-    name = f"a {'snowy ' if winter else ''}village with a church" if dice.random() < 0.5 else f"a {'snowy ' if winter else 'small '}village"
+    layers += [lambda canvas: buildings.village(canvas, True, winter), *([skies.snowfall] if winter else [])]
+    name = (
+        f"a {'snowy ' if winter else ''}village with a church"
+        if dice.random() < 0.5
+        else f"a {'snowy ' if winter else 'small '}village"
+    )
     name += " in the mountains" if back else ""
     return compose("village", setting, name, layers)
 
@@ -111,21 +154,32 @@ def village(dice: Rng) -> Scene:
 def house(dice: Rng) -> Scene:
     """One house with a garden, trees and flowers."""
     winter = bool(dice.random() < 0.2)
-    setting = choose(dice, *(("winter",) if winter else ("day", "day", "sunset", "night", "dusk")), horizon=(0.55, 0.66))
-    wall, roof = str(dice.choice(list(things.WALLS))), str(dice.choice(list(things.ROOFS)))
+    setting = choose(
+        dice, *(("winter",) if winter else ("day", "day", "sunset", "night", "dusk")), horizon=(0.55, 0.66)
+    )
+    wall, roof = str(dice.choice(list(buildings.WALLS))), str(dice.choice(list(buildings.ROOFS)))
     wide, x, flowers = dice.uniform(0.38, 0.6), dice.uniform(0.35, 0.65), str(dice.choice(list(lands.FLOWERS)))
-    leaves = str(dice.choice(list(things.LEAVES)))
+    leaves = str(dice.choice(list(trees.LEAVES)))
 
-    def trees(canvas: Canvas) -> None:
+    def grove(canvas: Canvas) -> None:
         for at, tall in ((x - wide * 0.85, 0.42), (x + wide * 0.9, 0.34)):
-            colour = canvas.tinted(things.LEAVES[leaves][canvas.rng.integers(3)])
-            canvas.draw(lambda pen, at=at, tall=tall, colour=colour: things.tree(pen, canvas.rng, at, 0.82, tall, colour))
+            colour = canvas.tinted(trees.LEAVES[leaves][canvas.rng.integers(3)])
+            canvas.draw(
+                lambda pen, at=at, tall=tall, colour=colour: trees.tree(pen, canvas.rng, at, 0.82, tall, colour)
+            )
 
     layers = [lands.snow_ground if winter else lambda canvas: lands.meadow(canvas, flowers)]
-    layers += [*([] if winter else [trees]), lambda canvas: things.house(canvas, x, 0.84, wide, wall, roof, winter)]
+    layers += [*([] if winter else [grove]), lambda canvas: buildings.house(canvas, x, 0.84, wide, wall, roof, winter)]
     layers += [skies.snowfall] if winter else []
     name = f"{with_article(wall)} house with a {roof} roof" if not winter else f"{with_article(wall)} house in the snow"
-    details = () if winter else (f"a house with a garden and {flowers} flowers", f"{with_article(wall)} house with {'trees' if leaves == 'green' else leaves + ' trees'}")
+    details = (
+        ()
+        if winter
+        else (
+            f"a house with a garden and {flowers} flowers",
+            f"{with_article(wall)} house with {'trees' if leaves == 'green' else leaves + ' trees'}",
+        )
+    )
     return compose("house", setting, name, layers, details)
 
 
@@ -136,111 +190,18 @@ def road(dice: Rng) -> Scene:
     grounds = {
         "through the desert": [lambda canvas: lands.ground(canvas, (0.85, 0.65, 0.4))],
         "through green fields": [lambda canvas: lands.meadow(canvas)],
-        "towards the mountains": [lambda canvas: lands.mountains(canvas, True, height=0.32), lambda canvas: lands.ground(canvas, (0.45, 0.5, 0.28))],
+        "towards the mountains": [
+            lambda canvas: lands.mountains(canvas, True, height=0.32),
+            lambda canvas: lands.ground(canvas, (0.45, 0.5, 0.28)),
+        ],
         "through snow": [lambda canvas: lands.ground(canvas, (0.95, 0.97, 1), 0.1)],
-        "into the city": [lambda canvas: things.skyline(canvas, canvas.horizon + 0.01, 0.3), lambda canvas: lands.ground(canvas, (0.42, 0.45, 0.38))],
+        "into the city": [
+            lambda canvas: buildings.skyline(canvas, canvas.horizon + 0.01, 0.3),
+            lambda canvas: lands.ground(canvas, (0.42, 0.45, 0.38)),
+        ],
     }
     ground = str(dice.choice(list(grounds)))
-    layer = (lambda canvas: lands.road(canvas, (0.6, 0.46, 0.3), False)) if earth else (lambda canvas: lands.road(canvas))
+    layer = (
+        (lambda canvas: lands.road(canvas, (0.6, 0.46, 0.3), False)) if earth else (lambda canvas: lands.road(canvas))
+    )
     return compose("road", setting, f"{'a dirt road' if earth else 'a road'} {ground}", [*grounds[ground], layer])
-
-
-def fireworks(dice: Rng) -> Scene:
-    """Bursts over a city or the sea."""
-    setting = choose(dice, "night", horizon=(0.76, 0.86))
-    setting.layers, setting.words = setting.layers[:1], []
-    colours = [str(word) for word in dice.choice(list(LIGHTS), int(dice.integers(1, 4)), replace=False)]
-    bursts = [(dice.uniform(0.12, 0.88), dice.uniform(0.12, 0.5), dice.uniform(0.1, 0.26), LIGHTS[str(dice.choice(colours))]) for _ in range(int(dice.integers(2, 7)))]
-    place, ground = [("a city", lambda canvas: things.skyline(canvas, canvas.horizon + 0.1, 0.22)), ("the sea", lambda canvas: lands.sea(canvas, 0.3)), ("a village", lambda canvas: (lands.hills(canvas, (0.1, 0.16, 0.1), 1, 0.1), things.village(canvas)))][dice.integers(3)]  # fmt: skip
-
-    def show(canvas: Canvas) -> None:
-        for burst in bursts:
-            cosmos.firework(canvas, *burst)
-
-    name = f"{' and '.join(colours[:2]) if len(colours) < 3 else 'colourful'} fireworks over {place}"
-    return compose("fireworks", setting, name, [show, ground])
-
-
-def invasion(dice: Rng) -> Scene:
-    """Flying saucers over a skyline, with lasers and explosions."""
-    setting = choose(dice, "night", "dusk", "sunset", "day", "storm", horizon=(0.8, 0.9))
-    colour = str(dice.choice(list(LIGHTS)))
-    ships = [(x, dice.uniform(0.1, 0.3), dice.uniform(0.16, 0.42)) for x in np.linspace(0.2, 0.8, int(dice.integers(1, 4)))]
-    lasers, tall = bool(dice.random() < 0.75), dice.uniform(0.3, 0.42)
-    hits = [(x + dice.uniform(-0.12, 0.12), setting.horizon - dice.uniform(0.08, 0.26)) for x, _, _ in ships]
-
-    def attack(canvas: Canvas) -> None:
-        for (x, y, wide), hit in zip(ships, hits, strict=True):
-            if lasers:
-                figures.laser(canvas, (x, y), hit, LIGHTS[colour])
-                figures.explosion(canvas, *hit, 0.09)
-            figures.saucer(canvas, x, y, wide)
-
-    ship = "a flying saucer" if len(ships) == 1 else str(dice.choice(["flying saucers", "ufos", "alien spaceships"]))
-    place = str(dice.choice(["a city", "New York", "the city skyline"]))
-    name = f"{ship} over {place}" if not lasers else f"{ship} destroying {place} with {colour} lasers"
-    if lasers and dice.random() < 0.6:
-        name = str(dice.choice([f"aliens destroying {place} with lasers", f"aliens attacking {place} with {colour} lasers"]))
-    details = (f"{ship} with {colour} lasers over {place}", f"an alien invasion of {place}") if lasers else (f"{ship} in the sky over {place}",)
-    return compose("invasion", setting, name, [lambda canvas: things.skyline(canvas, canvas.horizon, tall, True), attack], details)
-
-
-def wedding(dice: Rng) -> Scene:
-    """A bride and a groom before mountains, the sea, a castle or a church."""
-    setting = choose(dice, "day", "day", "sunset", "sunrise", "fog", horizon=(0.55, 0.66))
-    x, tall = dice.uniform(0.36, 0.64), dice.uniform(0.42, 0.75)
-    snow = bool(dice.random() < 0.6)
-    places = {
-        "in the mountains": [lambda canvas: lands.mountains(canvas, snow, height=0.42), lambda canvas: lands.meadow(canvas, "white")],
-        "before snowy mountains": [lambda canvas: lands.mountains(canvas, True, height=0.42), lambda canvas: lands.hills(canvas, None, 2, 0.08)],
-        "on the beach": [lambda canvas: lands.sea(canvas, 0.3), lambda canvas: lands.beach(canvas, 0.74)],
-        "in a field of flowers": [lambda canvas: lands.meadow(canvas, "pink")],
-        "by a mountain lake": [lambda canvas: lands.mountains(canvas, snow, height=0.36), lands.reflection, lambda canvas: lands.beach(canvas, 0.84)],
-    }
-    weights = np.array([0.35, 0.25, 0.13, 0.13, 0.14])
-    place = str(dice.choice(list(places), p=weights))
-    word = str(dice.choice(["a wedding", "a bride and groom", "a wedding couple", "a marriage", "a couple getting married"]))
-    if word == "a marriage" and dice.random() < 0.5:
-        word = "marriage"
-    layers = [*places[place], lambda canvas: figures.couple(canvas, x, 0.96, tall)]
-    return compose("wedding", setting, f"{word} {place}", layers, (f"a bride in a white dress and a groom {place}",))
-
-
-def yeti(dice: Rng) -> Scene:
-    """A yeti in the snow, taking a selfie now and then."""
-    setting = choose(dice, "day", "winter", "sunset", "night", "fog", horizon=(0.55, 0.66))
-    phone = bool(dice.random() < 0.65)
-    x, tall = dice.uniform(0.36, 0.64), dice.uniform(0.6, 0.95)
-    name = str(dice.choice(["a yeti taking a selfie", "Yeti taking a selfie", "a yeti with a phone"])) if phone else str(dice.choice(["a yeti in the snow", "a yeti in the mountains", "a furry white monster in the snow"]))
-    layers = [lambda canvas: lands.mountains(canvas, True, height=0.4), lands.snow_ground, lambda canvas: figures.yeti(canvas, x, 0.97, tall, phone)]
-    layers += [skies.snowfall] if dice.random() < 0.4 else []
-    return compose("yeti", setting, name, layers, (f"{name} before snowy mountains",))
-
-
-def balloons(dice: Rng) -> Scene:
-    """Hot-air balloons over a land."""
-    setting = choose(dice, "day", "day", "sunrise", "sunset", horizon=(0.72, 0.82))
-    words = [str(word) for word in dice.choice(["red", "yellow", "blue", "purple"], 2, replace=False)]
-    colours = [lands.FLOWERS[word] for word in words]
-    spots = [(x, dice.uniform(0.15, 0.5), dice.uniform(0.12, 0.34)) for x in np.linspace(0.25, 0.75, int(dice.integers(1, 4)))]
-    place, ground = [("mountains", lambda canvas: lands.mountains(canvas, True, height=0.2)), ("hills", lambda canvas: lands.hills(canvas)), ("the desert", lands.dunes), ("the sea", lambda canvas: lands.sea(canvas, 0.3))][dice.integers(4)]  # fmt: skip
-
-    def rise(canvas: Canvas) -> None:
-        for spot in spots:
-            figures.balloon(canvas, *spot, *colours)
-
-    name = f"a {words[0]} and {words[1]} hot-air balloon" if len(spots) == 1 else f"{words[0]} and {words[1]} hot-air balloons"
-    return compose("balloons", setting, f"{name} over {place}", [ground, rise])
-
-
-def glow_pattern(dice: Rng) -> Scene:
-    """A colourful glow and nothing else."""
-    setting = choose(dice, "night", horizon=(1.0, 1.1))
-    words = [str(word) for word in dice.choice(list(LIGHTS), 2, replace=False)]
-
-    def layer(canvas: Canvas) -> None:
-        first, second = (np.asarray(LIGHTS[word]) for word in words)
-        canvas.pixels = ramp([np.zeros(3), first * 0.6, second, np.ones(3)], noise(canvas.rng, 2, 3) * 0.9)
-
-    setting.when, setting.layers = "", setting.layers[:1]
-    return Scene("glow", f"a {words[0]} and {words[1]} glow", (f"a colourful glow of {words[0]} and {words[1]} light",), setting, [layer])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from pretrain.data.pair import with_article
-from pretrain.data.scenery import skies
+from pretrain.data.scenery import lights, skies
 from pretrain.data.scenery.canvas import Canvas, Colour, Rng
 
 Layer = Callable[[Canvas], None]
@@ -38,7 +38,7 @@ class Scene:
 
     def picture(self, rng: Rng) -> Image.Image:
         """Draw it."""
-        light = skies.LIGHTS[self.setting.light]
+        light = lights.LIGHTS[self.setting.light]
         canvas = Canvas(rng, light, self.setting.sky, self.setting.horizon)
         for layer in self.layers:
             layer(canvas)
@@ -63,10 +63,12 @@ class Setting:
         return f"under {with_article(self.colour)} sky" + (f" with {' and '.join(self.words)}" if self.words else "")
 
 
-def choose(dice: Rng, *lights: str, horizon: tuple[float, float] = (0.5, 0.68)) -> Setting:
+def choose(dice: Rng, *among: str, horizon: tuple[float, float] = (0.5, 0.68)) -> Setting:
     """A setting in one of the lights (any by default), with clouds, sun, moon, stars or snow as the light suggests."""
-    light = str(dice.choice(lights or ("day", "day", "day", "sunset", "sunrise", "night", "night", "dusk", "storm", "fog")))
-    colour, sky = skies.LIGHTS[light].skies[dice.integers(len(skies.LIGHTS[light].skies))]
+    light = str(
+        dice.choice(among or ("day", "day", "day", "sunset", "sunrise", "night", "night", "dusk", "storm", "fog"))
+    )
+    colour, sky = lights.LIGHTS[light].skies[dice.integers(len(lights.LIGHTS[light].skies))]
     setting = Setting(light, str(dice.choice(WHEN[light])), colour, sky, dice.uniform(*horizon), [skies.sky])
     FILL[light](setting, dice)
     return setting
@@ -103,7 +105,15 @@ def at_night(setting: Setting, dice: Rng) -> None:
     elif dice.random() < 0.65:
         crescent = bool(dice.random() < 0.45)
         words = "a crescent moon" if crescent else "a full moon"
-        add(setting, words, skies.moon, dice.uniform(0.15, 0.85), dice.uniform(0.1, 0.32), dice.uniform(0.035, 0.09), crescent)
+        add(
+            setting,
+            words,
+            skies.moon,
+            dice.uniform(0.15, 0.85),
+            dice.uniform(0.1, 0.32),
+            dice.uniform(0.035, 0.09),
+            crescent,
+        )
 
 
 def in_cloud(setting: Setting, dice: Rng) -> None:
@@ -129,3 +139,13 @@ FILL = {
     "fog": plain,
     "winter": hazy,
 }
+
+
+def compose(kind: str, setting: Setting, name: str, layers: list, details: tuple[str, ...] = ()) -> Scene:
+    """A scene whose captions are the name with the time, the name under the sky, and what else is given."""
+    timed = f"{name} {setting.when}".strip()
+    first = timed if len(timed.split()) <= 7 else name
+    more = (timed, f"{name} {setting.under}", *details)
+    return Scene(
+        kind, first, tuple(text for text in dict.fromkeys(more) if text != first), setting, setting.layers + layers
+    )

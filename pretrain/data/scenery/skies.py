@@ -1,4 +1,6 @@
-"""Skies: the lights of the day, clouds, sun, moon, stars, the Milky Way, rainbows, rain, snow, lightning, northern lights."""
+"""Skies: the lights of the day, clouds, sun, moon, stars, the Milky Way, rainbows, rain, snow, lightning, northern
+lights.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,6 @@ from pretrain.data.scenery.canvas import (
     SIDE,
     Canvas,
     Colour,
-    Light,
     Pen,
     disc,
     distance,
@@ -18,75 +19,6 @@ from pretrain.data.scenery.canvas import (
     noise,
     ramp,
 )
-
-LIGHTS = {
-    "day": Light(
-        [
-            ("blue", [(0.16, 0.42, 0.82), (0.42, 0.66, 0.92), (0.76, 0.88, 0.97)]),
-            ("light blue", [(0.42, 0.68, 0.93), (0.66, 0.84, 0.97), (0.88, 0.95, 0.99)]),
-            ("bright blue", [(0.05, 0.36, 0.86), (0.22, 0.56, 0.94), (0.58, 0.8, 0.98)]),
-        ],
-        (1, 1, 0.97),
-        0.65,
-    ),
-    "sunset": Light(
-        [
-            ("orange", [(0.28, 0.22, 0.42), (0.85, 0.4, 0.22), (1, 0.72, 0.32)]),
-            ("red", [(0.24, 0.1, 0.28), (0.72, 0.18, 0.2), (0.98, 0.5, 0.22)]),
-            ("pink", [(0.32, 0.3, 0.58), (0.85, 0.48, 0.6), (1, 0.76, 0.62)]),
-            ("purple", [(0.2, 0.12, 0.38), (0.55, 0.26, 0.52), (0.96, 0.56, 0.45)]),
-            ("golden", [(0.5, 0.42, 0.4), (0.92, 0.62, 0.28), (1, 0.87, 0.5)]),
-        ],
-        (0.62, 0.42, 0.36),
-        0.55,
-    ),
-    "sunrise": Light(
-        [
-            ("pink and blue", [(0.36, 0.5, 0.76), (0.85, 0.68, 0.74), (1, 0.85, 0.66)]),
-            ("yellow", [(0.5, 0.62, 0.74), (0.95, 0.82, 0.56), (1, 0.95, 0.7)]),
-            ("orange", [(0.3, 0.36, 0.58), (0.9, 0.58, 0.42), (1, 0.82, 0.5)]),
-        ],
-        (0.78, 0.62, 0.55),
-        0.7,
-    ),
-    "night": Light(
-        [
-            ("dark blue", [(0.01, 0.02, 0.09), (0.03, 0.06, 0.2), (0.1, 0.15, 0.36)]),
-            ("black", [(0, 0, 0.02), (0.01, 0.02, 0.05), (0.04, 0.06, 0.13)]),
-            ("deep blue", [(0.02, 0.05, 0.2), (0.05, 0.12, 0.38), (0.16, 0.27, 0.56)]),
-            ("purple", [(0.05, 0.01, 0.13), (0.14, 0.06, 0.28), (0.32, 0.16, 0.42)]),
-        ],
-        (0.24, 0.28, 0.44),
-        0.5,
-        True,
-    ),
-    "dusk": Light(
-        [
-            ("blue and orange", [(0.06, 0.1, 0.3), (0.26, 0.26, 0.48), (0.9, 0.55, 0.35)]),
-            ("violet", [(0.1, 0.08, 0.28), (0.34, 0.22, 0.46), (0.8, 0.5, 0.55)]),
-        ],
-        (0.34, 0.3, 0.42),
-        0.5,
-        True,
-    ),
-    "storm": Light(
-        [
-            ("dark grey", [(0.16, 0.18, 0.22), (0.3, 0.33, 0.37), (0.52, 0.55, 0.56)]),
-            ("grey", [(0.3, 0.33, 0.38), (0.46, 0.5, 0.54), (0.66, 0.69, 0.7)]),
-        ],
-        (0.5, 0.52, 0.55),
-        0.75,
-    ),
-    "fog": Light([("pale grey", [(0.66, 0.69, 0.72), (0.76, 0.78, 0.8), (0.86, 0.87, 0.88)])], (0.66, 0.68, 0.7), 0.95),
-    "winter": Light(
-        [
-            ("pale blue", [(0.5, 0.66, 0.84), (0.7, 0.82, 0.93), (0.92, 0.95, 0.98)]),
-            ("white", [(0.72, 0.76, 0.82), (0.82, 0.85, 0.89), (0.93, 0.94, 0.96)]),
-        ],
-        (0.88, 0.92, 1),
-        0.7,
-    ),
-}
 
 
 def sky(canvas: Canvas) -> None:
@@ -96,7 +28,9 @@ def sky(canvas: Canvas) -> None:
 
 
 def clouds(canvas: Canvas, amount: float = 0.5, colour: Colour | None = None) -> None:
-    """Clouds from noise: lit from above, darker below; `amount` of the sky is covered. Their colour follows the light."""
+    """Clouds from noise: lit from above, darker below; `amount` of the sky is covered. Their colour follows the
+    light.
+    """
     rng = canvas.rng
     body = noise(rng, int(rng.integers(2, 5)), 6, rng.uniform(1.6, 3.2))
     edge = np.quantile(body, 1 - amount)
@@ -170,7 +104,9 @@ def aurora(canvas: Canvas, colour: Colour) -> None:
     rng = canvas.rng
     for _ in range(int(rng.integers(2, 4))):
         at = COLUMNS / SIDE
-        line = rng.uniform(0.25, 0.5) + 0.1 * np.sin(at * rng.uniform(3, 9) + rng.uniform(0, 7)) + 0.03 * np.sin(at * 23)
+        line = (
+            rng.uniform(0.25, 0.5) + 0.1 * np.sin(at * rng.uniform(3, 9) + rng.uniform(0, 7)) + 0.03 * np.sin(at * 23)
+        )
         up = (line - ROWS / SIDE) / rng.uniform(0.15, 0.3)
         folds = 0.45 + 0.55 * noise(rng, 2, 5, 0.12)
         curtain = np.where(up > 0, np.exp(-up * 2), np.exp(up * 14)) * folds
@@ -183,7 +119,15 @@ def rainbow(canvas: Canvas) -> None:
     x, y, radius = rng.uniform(0.3, 0.7), canvas.horizon + rng.uniform(0, 0.15), rng.uniform(0.42, 0.6)
     width = rng.uniform(0.06, 0.1)
     along = (distance(x, y) / SIDE - radius + width / 2) / width
-    hues = [(0.5, 0.2, 0.8), (0.25, 0.3, 0.95), (0.2, 0.7, 0.9), (0.25, 0.8, 0.3), (1, 0.95, 0.2), (1, 0.6, 0.1), (0.95, 0.2, 0.2)]
+    hues = [
+        (0.5, 0.2, 0.8),
+        (0.25, 0.3, 0.95),
+        (0.2, 0.7, 0.9),
+        (0.25, 0.8, 0.3),
+        (1, 0.95, 0.2),
+        (1, 0.6, 0.1),
+        (0.95, 0.2, 0.2),
+    ]
     cover = np.clip(along * 6, 0, 1) * np.clip((1 - along) * 6, 0, 1) * (1 - np.clip((ROWS / SIDE - y) * 40, 0, 1))
     canvas.blend(ramp(hues, np.clip(along, 0, 1)), cover * rng.uniform(0.55, 0.85))
 

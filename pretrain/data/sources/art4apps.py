@@ -1,4 +1,6 @@
-"""Art4Apps: one drawing for each of about 580 everyday words, as eduActiv8 (pysiogame) ships them, named in 14 languages."""
+"""Art4Apps: one drawing for each of about 580 everyday words, as eduActiv8 (pysiogame) ships them, named in 14
+languages.
+"""
 
 from __future__ import annotations
 

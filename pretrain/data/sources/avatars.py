@@ -1,6 +1,8 @@
-"""Cartoon faces by DiceBear, of which as many as wanted exist: a seed gives a face and the attributes it was drawn with.
+"""Cartoon faces by DiceBear, of which as many as wanted exist: a seed gives a face and the attributes it was drawn
+with.
 
-Only styles under CC0 or CC BY are used. Hair, its colour, glasses, beard, earrings, hat and mood are said in the caption.
+Only styles under CC0 or CC BY are used. Hair, its colour, glasses, beard, earrings, hat and mood are said in the
+caption.
 """
 
 from __future__ import annotations
@@ -32,17 +34,63 @@ STYLES = {
 }
 EACH = 160
 HAIR = {
-    "black": "#141414", "dark brown": "#3e2717", "brown": "#724b30", "blond": "#e5c278", "grey": "#9a9a9a",
-    "white": "#f2f0ea", "red": "#a8381f", "orange": "#d97a2b", "pink": "#ec8fb4", "purple": "#6b3a80",
-    "blue": "#4a6fb5", "green": "#3f8a54",
-}  # fmt: skip
+    "black": "#141414",
+    "dark brown": "#3e2717",
+    "brown": "#724b30",
+    "blond": "#e5c278",
+    "grey": "#9a9a9a",
+    "white": "#f2f0ea",
+    "red": "#a8381f",
+    "orange": "#d97a2b",
+    "pink": "#ec8fb4",
+    "purple": "#6b3a80",
+    "blue": "#4a6fb5",
+    "green": "#3f8a54",
+}
 CUTS = {
-    "long": "long", "short": "short", "bob": "bobbed", "curly": "curly", "bald": "bald", "bun": "a bun", "mohawk": "a mohawk",
-    "mohican": "a mohawk", "pigtail": "pigtails", "pony": "a ponytail", "braid": "braids", "afro": "an afro", "spik": "spiky",
-    "shaved": "shaved", "wavy": "wavy", "straight": "straight", "dread": "dreadlocks", "fade": "short", "buzz": "short",
-    "dougfunny": "thin", "mrclean": "bald", "fonze": "short", "pixie": "short", "full": "thick", "cap": "a cap", "beanie": "a beanie",
-}  # fmt: skip
-MOODS = {"smile": "smiling", "happy": "smiling", "laugh": "laughing", "grin": "grinning", "sad": "sad", "frown": "sad", "angry": "angry", "surprise": "surprised", "agape": "surprised", "unimpressed": "bored", "scream": "screaming", "shock": "shocked", "sleep": "sleepy", "kiss": "kissing"}  # fmt: skip
+    "long": "long",
+    "short": "short",
+    "bob": "bobbed",
+    "curly": "curly",
+    "bald": "bald",
+    "bun": "a bun",
+    "mohawk": "a mohawk",
+    "mohican": "a mohawk",
+    "pigtail": "pigtails",
+    "pony": "a ponytail",
+    "braid": "braids",
+    "afro": "an afro",
+    "spik": "spiky",
+    "shaved": "shaved",
+    "wavy": "wavy",
+    "straight": "straight",
+    "dread": "dreadlocks",
+    "fade": "short",
+    "buzz": "short",
+    "dougfunny": "thin",
+    "mrclean": "bald",
+    "fonze": "short",
+    "pixie": "short",
+    "full": "thick",
+    "cap": "a cap",
+    "beanie": "a beanie",
+}
+MOODS = {
+    "smile": "smiling",
+    "happy": "smiling",
+    "laugh": "laughing",
+    "grin": "grinning",
+    "sad": "sad",
+    "frown": "sad",
+    "angry": "angry",
+    "surprise": "surprised",
+    "agape": "surprised",
+    "unimpressed": "bored",
+    "scream": "screaming",
+    "shock": "shocked",
+    "sleep": "sleepy",
+    "kiss": "kissing",
+}
 
 
 def fetch(cache: Path) -> None:
@@ -54,7 +102,9 @@ def folder() -> Path:
     """Where the definitions of the styles lie."""
     spec = find_spec("dicebear_styles")
     if spec is None or find_spec("dicebear") is None:
-        raise UserError("source 'avatars' needs dicebear-core and dicebear-styles; install them: pip install clipguide[pretrain]")
+        raise UserError(
+            "source 'avatars' needs dicebear-core and dicebear-styles; install them: pip install clipguide[pretrain]"
+        )
     return Path(next(iter(spec.submodule_search_locations or ())))
 
 
@@ -98,9 +148,21 @@ def definition(style: str) -> Any:
 
 def describe(options: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
     """(a caption of at most about ten words, further captions) from the chosen variants and colours."""
-    variant = {key.removesuffix("Variant").lower(): str(value) for key, value in options.items() if key.endswith("Variant")}
+    variant = {
+        key.removesuffix("Variant").lower(): str(value) for key, value in options.items() if key.endswith("Variant")
+    }
     hair = hair_words(variant, options)
-    extras = [words for part, words in (("glasses", "glasses"), ("beard", "a beard"), ("facialhair", "a beard"), ("earrings", "earrings"), ("hat", "a hat")) if part in variant]  # fmt: skip
+    extras = [
+        words
+        for part, words in (
+            ("glasses", "glasses"),
+            ("beard", "a beard"),
+            ("facialhair", "a beard"),
+            ("earrings", "earrings"),
+            ("hat", "a hat"),
+        )
+        if part in variant
+    ]
     if variant.get("accessories", "").lower().endswith("glasses"):
         extras.append("glasses")
     mood = next((word for key, word in MOODS.items() if key in variant.get("mouth", "").lower()), "")
@@ -109,7 +171,9 @@ def describe(options: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
     head = f"a {mood} {noun}".replace("a angry", "an angry") if mood else f"a {noun}"
     name = f"{head} with {join(told)}" if told else f"{head} of a cartoon person"
     plain = f"a cartoon face with {join(told)}" if told else "a cartoon face"
-    return name, tuple(dict.fromkeys((plain, f"a portrait of a person with {join(told[:2])}" if told else "a portrait")))
+    return name, tuple(
+        dict.fromkeys((plain, f"a portrait of a person with {join(told[:2])}" if told else "a portrait"))
+    )
 
 
 def hair_words(variant: dict[str, str], options: dict[str, Any]) -> str:

@@ -68,7 +68,9 @@ def drawings_under(root: Path) -> list[Path]:
 
 
 def read_title(data: bytes) -> tuple[str, tuple[str, ...]]:
-    """The title, made a plain lower-case phrase, and the keywords in the RDF of an SVG file; ("", ()) where it is unreadable."""
+    """The title, made a plain lower-case phrase, and the keywords in the RDF of an SVG file; ("", ()) where it is
+    unreadable.
+    """
     from lxml import etree
 
     try:

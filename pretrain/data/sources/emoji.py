@@ -1,7 +1,8 @@
 """Emoji in ten drawing styles, with the Unicode consortium's labels in 26 languages.
 
-The drawings come from npm icon packages, the labels and tags from emojibase-data (CLDR). An emoji with skin tones is drawn in one tone for
-each style, chosen by its name, so that people of all tones occur and none of them floods the set.
+The drawings come from npm icon packages, the labels and tags from emojibase-data (CLDR). An emoji with skin tones
+is drawn in one tone for each style, chosen by its name, so that people of all tones occur and none of them floods
+the set.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ def pairs(cache: Path) -> Iterator[Pair]:
 
 
 def pairs_of_style(folder: Path, style: str, licence: str, labels: list[dict]) -> Iterator[Pair]:
-    """The pairs of one iconify set: by code point where the set has a table of them, else by the label as a file name."""
+    """The pairs of one iconify set: by code point where the set has a table of them, else by the label as a file
+    name.
+    """
     icons, by_code = read_icons(folder)
     for entry in labels:
         variants = [entry["code"], *entry["tones"]]
@@ -97,7 +100,9 @@ def make_pair(entry: dict, style: str, licence: str, image: partial) -> Pair:
 
 
 def read_labels(folder: Path) -> list[dict]:
-    """One entry for each emoji that names something to draw: code, tones, English label and tags, captions by language."""
+    """One entry for each emoji that names something to draw: code, tones, English label and tags, captions by
+    language.
+    """
     other = {language: labels_in(folder, language) for language in LANGUAGES}
     entries = []
     for row in json.loads((folder / "en" / "data.json").read_text()):

@@ -72,12 +72,16 @@ def read_catalogue(folder: Path) -> dict[str, dict]:
         for key, number, value in read_properties(file):
             entry = entries.setdefault(number, {"languages": [], "tags": (), "category": "", "en": "", "model": ""})
             if key == "name" and phrase(value):
-                entry[code_of(language)] = phrase(value).lower() if language == "en" and value[1:].islower() else phrase(value)
+                entry[code_of(language)] = (
+                    phrase(value).lower() if language == "en" and value[1:].islower() else phrase(value)
+                )
                 entry["languages"] += [code_of(language)] if language != "en" else []
             elif language == "en" and key in ("category", "model"):
                 entry[key] = value
             elif language == "en" and key == "tags":
-                entry["tags"] = tuple(tag for tag in re.split(r"[,\s]+", value.lower()) if re.fullmatch(r"[a-z]{3,}", tag))
+                entry["tags"] = tuple(
+                    tag for tag in re.split(r"[,\s]+", value.lower()) if re.fullmatch(r"[a-z]{3,}", tag)
+                )
     return {number: entry for number, entry in entries.items() if entry["model"]}
 
 
@@ -102,7 +106,9 @@ def draw(model: Path, view: int, side: int) -> Image.Image:
 
 @lru_cache(maxsize=2)
 def views_of(model: Path, side: int) -> list[Image.Image]:
-    """All views of a model: loading it costs more than drawing it. The eye stands in front, then to the left and right."""
+    """All views of a model: loading it costs more than drawing it. The eye stands in front, then to the left and
+    right.
+    """
     from pretrain.data.render import render_views
 
     start = number_of(model.name) % 50 - 25

@@ -1,7 +1,8 @@
-"""GCompris: about 200 everyday photographs (animals, monuments, tools, fishes), and a drawing for each of about 115 words.
+"""GCompris: about 200 everyday photographs (animals, monuments, tools, fishes), and a drawing for each of about 115
+words.
 
-Half of the photographs, chosen by NAME, are held out for the test "photos": no photograph of those names is ever trained on, though a
-drawing from another source may carry the name.
+Half of the photographs, chosen by NAME, are held out for the test "photos": no photograph of those names is ever
+trained on, though a drawing from another source may carry the name.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ NAMES = {  # file names that are not the words people would use
     "castleClinton": "Castle Clinton", "charminar": "Charminar", "chateaudeChambord": "Chambord castle",
     "chateaudeChenonceau": "Chenonceau castle", "chichenItza": "Chichen Itza pyramid", "rocamadour": "Rocamadour",
     "christTheRedeemer": "Christ the Redeemer statue", "citedeCarcassonne": "Carcassonne fortress",
-    "colosseum": "the Colosseum", "dragon": "Komodo dragon", "eiffelTower": "the Eiffel Tower", "fortSumter": "Fort Sumter",
+    "colosseum": "the Colosseum", "dragon": "Komodo dragon", "eiffelTower": "the Eiffel Tower",
+    "fortSumter": "Fort Sumter",
     "gatewayofIndia": "Gateway of India", "georgeWashingtonBirthplace": "George Washington's birthplace",
     "geothermal": "geothermal power station", "goldenTemple": "the Golden Temple", "greatPyramid": "great pyramid",
     "greatPyramidOfGiza": "great pyramid", "greatStupa": "great stupa", "hawaMahal": "Hawa Mahal palace",
@@ -47,9 +49,12 @@ NAMES = {  # file names that are not the words people would use
     "montStMichel": "Mont Saint-Michel", "mountRushmore": "Mount Rushmore", "mysorePalace": "Mysore palace",
     "navajo": "Navajo monument", "neuschwansteinCastle": "Neuschwanstein castle", "palaisdesPapes": "Palais des Papes",
     "parthenon": "the Parthenon", "pontduGard": "Pont du Gard bridge", "rangGhar": "Rang Ghar", "tweezer": "tweezers",
-    "reimsCathedral": "Reims cathedral", "schwerinPalace": "Schwerin palace", "statueOfLiberty": "the Statue of Liberty",
-    "statueofLiberty": "the Statue of Liberty", "tajMahal": "the Taj Mahal", "trierImperialBaths": "Trier imperial baths",
-    "usCapitol": "the United States Capitol", "victoriaMemorial": "Victoria Memorial", "wormsCathedral": "Worms cathedral",
+    "reimsCathedral": "Reims cathedral", "schwerinPalace": "Schwerin palace",
+    "statueOfLiberty": "the Statue of Liberty",
+    "statueofLiberty": "the Statue of Liberty", "tajMahal": "the Taj Mahal",
+    "trierImperialBaths": "Trier imperial baths",
+    "usCapitol": "the United States Capitol", "victoriaMemorial": "Victoria Memorial",
+    "wormsCathedral": "Worms cathedral",
 }  # fmt: skip
 COLOURS = frozenset("pink yellow gray black white red blue green mauve brown".split())
 COUNTED = frozenset("zero one two three four five six seven eight nine ten eleven twelve sixteen".split())

@@ -30,8 +30,26 @@ FOLDERS = {  # folder -> (word before the name, loose words)
     "wolves": ("", ("animal",)),
     "woses": ("", ("tree man",)),
 }
-BEINGS = ("ghost", "skeleton", "zombie", "lich", "ghoul", "wraith", "spectre", "bat")  # they need no "undead" before them
-NAMES = {"wolf great": "great wolf", "wolf dark": "dark wolf", "wolf red": "red wolf", "wolf chewing": "chewing wolf", "wose": "walking tree", "ancient wose": "old walking tree", "whelp": "young troll", "fire wraith a": "fire wraith"}  # fmt: skip
+BEINGS = (
+    "ghost",
+    "skeleton",
+    "zombie",
+    "lich",
+    "ghoul",
+    "wraith",
+    "spectre",
+    "bat",
+)  # they need no "undead" before them
+NAMES = {
+    "wolf great": "great wolf",
+    "wolf dark": "dark wolf",
+    "wolf red": "red wolf",
+    "wolf chewing": "chewing wolf",
+    "wose": "walking tree",
+    "ancient wose": "old walking tree",
+    "whelp": "young troll",
+    "fire wraith a": "fire wraith",
+}
 
 
 def fetch(cache: Path) -> None:

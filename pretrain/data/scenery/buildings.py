@@ -1,9 +1,10 @@
-"""Things that stand in a land: trees, houses, castles, skylines, boats, people."""
+"""Buildings that stand in a land: houses, villages, castles, skylines."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from pretrain.data.scenery import trees
 from pretrain.data.scenery.canvas import SIDE, Canvas, Colour, Pen, vary
 
 ROOFS = {"red": (0.68, 0.22, 0.16), "brown": (0.42, 0.27, 0.18), "blue": (0.22, 0.32, 0.52), "grey": (0.36, 0.37, 0.4)}
@@ -15,71 +16,12 @@ WALLS = {
     "pink": (0.92, 0.68, 0.68),
     "wooden": (0.55, 0.38, 0.24),
 }
-LEAVES = {
-    "green": ((0.16, 0.36, 0.12), (0.24, 0.46, 0.15), (0.3, 0.5, 0.2)),
-    "autumn": ((0.82, 0.42, 0.1), (0.75, 0.2, 0.1), (0.9, 0.65, 0.15)),
-    "blossoming": ((0.95, 0.7, 0.78), (0.98, 0.85, 0.9), (0.9, 0.6, 0.72)),
-}
 LAMP = (1, 0.83, 0.4)
 
 
-def conifer(pen: Pen, x: float, foot: float, tall: float, colour: Colour, snow: bool = False) -> None:
-    """A fir of four tiers."""
-    pen.box(x - tall * 0.03, foot - tall * 0.12, x + tall * 0.03, foot, (0.24 * colour[1] + 0.1, 0.12, 0.08))
-    for tier in range(4):
-        half, top = tall * (0.24 - 0.045 * tier), foot - tall * (0.4 + 0.2 * tier)
-        low = foot - tall * (0.1 + 0.2 * tier)
-        pen.polygon([(x - half, low), (x, top), (x + half, low)], np.asarray(colour) * (0.85 + 0.08 * tier))
-        if snow:
-            pen.polygon([(x - half * 0.6, low - tall * 0.07), (x, top), (x + half * 0.5, low - tall * 0.1)], (0.93, 0.96, 1))
-
-
-def tree(pen: Pen, rng: np.random.Generator, x: float, foot: float, tall: float, colour: Colour) -> None:
-    """A trunk and a crown of many round tufts, lighter above."""
-    pen.polygon(
-        [(x - tall * 0.05, foot), (x - tall * 0.025, foot - tall * 0.5), (x + tall * 0.025, foot - tall * 0.5), (x + tall * 0.05, foot)],
-        np.asarray((0.34, 0.22, 0.14)) * (colour[1] + 0.4),
-    )
-    for at in np.linspace(0, 1, 22):
-        angle, away = rng.uniform(0, 7), tall * 0.27 * np.sqrt(rng.random())
-        y = foot - tall * 0.68 - np.sin(angle) * away * 0.9
-        pen.ellipse(x + np.cos(angle) * away, y - tall * 0.1 * at, tall * 0.11, tall * 0.095, np.asarray(colour) * (0.7 + 0.5 * at))
-
-
-def palm(pen: Pen, rng: np.random.Generator, x: float, foot: float, tall: float, shade: float = 1) -> None:
-    """A leaning trunk with hanging leaves."""
-    lean = rng.uniform(-0.25, 0.25) * tall
-    trunk = [(x + lean * s * s, foot - tall * s) for s in np.linspace(0, 1, 8)]
-    pen.line(trunk, tall * 0.055, np.asarray((0.45, 0.32, 0.2)) * shade)
-    top_x, top_y = trunk[-1]
-    for angle in np.linspace(-0.5, np.pi + 0.5, 9):
-        reach = tall * 0.42
-        arc = [(top_x + np.cos(angle) * reach * s, top_y - np.sin(angle) * reach * 0.6 * s + 0.35 * reach * s * s) for s in np.linspace(0, 1, 6)]
-        pen.line(arc, tall * 0.05, np.asarray((0.15, 0.45, 0.14)) * shade * rng.uniform(0.8, 1.2))
-
-
-def forest(canvas: Canvas, kind: str = "conifer", leaves: str = "green", snow: bool = False, rows: int = 4) -> None:
-    """Rows of trees, the nearer the larger and darker."""
-    rng = canvas.rng
-    for row in range(rows):
-        near = (row + 1) / rows
-        foot = canvas.horizon + 0.01 + (1 - canvas.horizon) * 0.55 * near**1.5
-        tall = 0.07 + 0.3 * near**1.3
-        spots = np.sort(rng.uniform(-0.05, 1.05, int(26 / (1 + 3.2 * near))))
-        shades = [canvas.tinted(vary(rng, LEAVES[leaves][rng.integers(3)], 0.15) * (0.62 if kind == "conifer" else 1), 0.7 * (1 - near)) for _ in spots]
-
-        def shapes(pen: Pen, spots=spots, shades=shades, foot=foot, tall=tall) -> None:
-            for x, colour in zip(spots, shades, strict=True):
-                size, at = tall * rng.uniform(0.7, 1.2), foot + rng.uniform(-0.012, 0.012)
-                if kind == "conifer":
-                    conifer(pen, x, at, size, colour, snow)
-                else:
-                    tree(pen, rng, x, at, size, colour)
-
-        canvas.draw(shapes)
-
-
-def house(canvas: Canvas, x: float, foot: float, wide: float, wall: str = "white", roof: str = "red", snow: bool = False) -> None:
+def house(
+    canvas: Canvas, x: float, foot: float, wide: float, wall: str = "white", roof: str = "red", snow: bool = False
+) -> None:
     """A house with a gable roof, a door, windows (lit in the dark) and a chimney."""
     rng = canvas.rng
     tall, side = wide * rng.uniform(0.55, 0.85), canvas.tinted(WALLS[wall])
@@ -98,7 +40,13 @@ def house(canvas: Canvas, x: float, foot: float, wide: float, wall: str = "white
         for column in range(columns):
             at = x - wide / 2 + wide * (column + 0.5) / columns
             if abs(at - x) > wide * 0.12:
-                pen.box(at - wide * 0.08, foot - tall * 0.75, at + wide * 0.08, foot - tall * 0.4, canvas.tinted((0.9, 0.9, 0.88)))
+                pen.box(
+                    at - wide * 0.08,
+                    foot - tall * 0.75,
+                    at + wide * 0.08,
+                    foot - tall * 0.4,
+                    canvas.tinted((0.9, 0.9, 0.88)),
+                )
                 pen.box(at - wide * 0.065, foot - tall * 0.72, at + wide * 0.065, foot - tall * 0.43, pane)
                 pen.box(at - wide * 0.006, foot - tall * 0.72, at + wide * 0.006, foot - tall * 0.43, side)
 
@@ -113,9 +61,17 @@ def village(canvas: Canvas, church: bool = True, snow: bool = False) -> None:
         spire(canvas, rng.uniform(0.3, 0.7), canvas.horizon + 0.07, rng.uniform(0.2, 0.3), snow)
     for near, x in spots:
         foot = canvas.horizon + 0.04 + (near - 0.55) * (1 - canvas.horizon) * 1.6
-        green = canvas.tinted(LEAVES["green"][rng.integers(3)])
-        canvas.draw(lambda pen, x=x, foot=foot, green=green: tree(pen, rng, x + 0.08, foot, 0.09, green))
-        house(canvas, x, foot, 0.05 + 0.14 * (near - 0.5), str(rng.choice(list(WALLS))), str(rng.choice(list(ROOFS))), snow)
+        green = canvas.tinted(trees.LEAVES["green"][rng.integers(3)])
+        canvas.draw(lambda pen, x=x, foot=foot, green=green: trees.tree(pen, rng, x + 0.08, foot, 0.09, green))
+        house(
+            canvas,
+            x,
+            foot,
+            0.05 + 0.14 * (near - 0.5),
+            str(rng.choice(list(WALLS))),
+            str(rng.choice(list(ROOFS))),
+            snow,
+        )
 
 
 def spire(canvas: Canvas, x: float, foot: float, tall: float, snow: bool = False) -> None:
@@ -127,7 +83,9 @@ def spire(canvas: Canvas, x: float, foot: float, tall: float, snow: bool = False
         pen.box(x - wide / 2, foot - tall * 0.6, x + wide / 2, foot, stone)
         pen.box(x, foot - tall * 0.6, x + wide / 2, foot, stone * 0.82)
         top = canvas.tinted((0.93, 0.95, 1) if snow else (0.3, 0.32, 0.38))
-        pen.polygon([(x - wide * 0.6, foot - tall * 0.6), (x, foot - tall * 1.15), (x + wide * 0.6, foot - tall * 0.6)], top)
+        pen.polygon(
+            [(x - wide * 0.6, foot - tall * 0.6), (x, foot - tall * 1.15), (x + wide * 0.6, foot - tall * 0.6)], top
+        )
         pen.ellipse(x, foot - tall * 0.45, wide * 0.14, wide * 0.22, pane)
 
     canvas.draw(shapes)
@@ -148,9 +106,18 @@ def castle(canvas: Canvas, x: float, foot: float, wide: float, stone: Colour, ro
         pen.box(centre + across * 0.12, head, right, foot, wall * 0.8)
         pen.box(left - across * 0.12, head, right + across * 0.12, head + across * 0.25, wall * 0.92)
         pen.polygon([(left - across * 0.2, head), (centre, head - across * 1.6), (right + across * 0.2, head)], top)
-        pen.polygon([(centre, head - across * 1.6), (right + across * 0.2, head), (centre + across * 0.15, head)], top * 0.78)
+        pen.polygon(
+            [(centre, head - across * 1.6), (right + across * 0.2, head), (centre + across * 0.15, head)], top * 0.78
+        )
         pen.line([(centre, head - across * 1.55), (centre, head - across * 2.1)], 0.004, wall * 0.4)
-        pen.polygon([(centre, head - across * 2.1), (centre + across * 0.6, head - across * 1.95), (centre, head - across * 1.8)], flag)
+        pen.polygon(
+            [
+                (centre, head - across * 2.1),
+                (centre + across * 0.6, head - across * 1.95),
+                (centre, head - across * 1.8),
+            ],
+            flag,
+        )
         for row in range(2 + int(tall / across > 4)):
             y = head + across * (0.55 + 0.95 * row)
             if y < foot - across * 0.4:
@@ -170,7 +137,9 @@ def castle(canvas: Canvas, x: float, foot: float, wide: float, stone: Colour, ro
 
 
 def skyline(canvas: Canvas, foot: float, tall: float = 0.42, famous: bool = False) -> None:
-    """Rows of towers, the farther the paler, with windows, lit in the dark; `famous` adds stepped towers with needles."""
+    """Rows of towers, the farther the paler, with windows, lit in the dark; `famous` adds stepped towers with
+    needles.
+    """
     rng = canvas.rng
     for layer in range(3):
         near = (layer + 1) / 3
@@ -182,7 +151,9 @@ def skyline(canvas: Canvas, foot: float, tall: float = 0.42, famous: bool = Fals
         if famous and layer == 1:
             blocks += [(at, 0.085, tall * rng.uniform(1.2, 1.45), True) for at in rng.uniform(0.1, 0.85, 2)]
         canvas.draw(lambda pen, blocks=blocks, near=near: towers(pen, canvas, foot, blocks, near))
-    canvas.blend(canvas.tinted((0.2, 0.2, 0.22)), np.clip(np.arange(SIDE) - foot * SIDE + 0.5, 0, 1)[:, None] * np.ones(SIDE))
+    canvas.blend(
+        canvas.tinted((0.2, 0.2, 0.22)), np.clip(np.arange(SIDE) - foot * SIDE + 0.5, 0, 1)[:, None] * np.ones(SIDE)
+    )
 
 
 def towers(pen: Pen, canvas: Canvas, foot: float, blocks: list, near: float) -> None:
@@ -195,10 +166,19 @@ def towers(pen: Pen, canvas: Canvas, foot: float, blocks: list, near: float) -> 
         pen.box(left + wide * 0.75, foot - tall, left + wide, foot, colour * 0.82)
         if stepped:
             pen.box(left + wide * 0.2, foot - tall * 1.12, left + wide * 0.8, foot - tall, colour)
-            pen.polygon([(left + wide * 0.35, foot - tall * 1.12), (left + wide / 2, foot - tall * 1.4), (left + wide * 0.65, foot - tall * 1.12)], colour)
+            pen.polygon(
+                [
+                    (left + wide * 0.35, foot - tall * 1.12),
+                    (left + wide / 2, foot - tall * 1.4),
+                    (left + wide * 0.65, foot - tall * 1.12),
+                ],
+                colour,
+            )
         step = 0.017
         for y in np.arange(foot - tall + 0.012, foot - 0.01, step):
             for x in np.arange(left + 0.009, left + wide - 0.009, step * 0.85):
                 lit = canvas.light.lit and rng.random() < 0.45
                 if lit or not canvas.light.lit:
-                    pen.box(x, y, x + 0.007, y + 0.009, np.asarray(LAMP) * (0.55 + 0.45 * near) if lit else colour * 0.72)
+                    pen.box(
+                        x, y, x + 0.007, y + 0.009, np.asarray(LAMP) * (0.55 + 0.45 * near) if lit else colour * 0.72
+                    )
