@@ -22,6 +22,7 @@ import torch
 from clipguide.brief import split_weight
 from clipguide.encoders import ClipEncoder, Judge
 from clipguide.errors import UserError
+from clipguide.ops.memory import keep_freed_memory
 from clipguide.images import write
 from clipguide.models.perceptual import Features, vgg_features
 
@@ -167,10 +168,12 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 class Models:
-    """Opens networks by name, each once, on one device."""
+    """Opens networks by name, each once, on one device.  On a CPU the process then keeps the memory it frees."""
 
     def __init__(self, device: str = "auto", folder: Path | None = None) -> None:
         self.device = pick_device(device)
+        if self.device.type == "cpu":
+            keep_freed_memory()
         self.manifest = read_manifest(folder or checkpoints_folder())
         self._encoders: dict[str, ClipEncoder] = {}
 

@@ -14,6 +14,7 @@ import torch
 from clipguide.errors import UserError
 from clipguide.models.clip import CONFIG, OpenedClip, open_folder
 from clipguide.models.fold import fold_norms
+from clipguide.ops.memory import keep_freed_memory
 from pretrain import checkpoint, processes
 from pretrain.feed import Feed
 from pretrain.models import embed_texts, normalise
@@ -59,6 +60,7 @@ def make_inputs(begun: Start, config: TrainConfig) -> Inputs:
 def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
+    keep_freed_memory()
     processes.join()
     try:
         _run(options, TrainConfig(**{f.name: getattr(options, f.name) for f in fields(TrainConfig)}))
