@@ -22,9 +22,9 @@ import torch
 from clipguide.brief import split_weight
 from clipguide.encoders import ClipEncoder, Judge
 from clipguide.errors import UserError
-from clipguide.ops.memory import keep_freed_memory
 from clipguide.images import write
 from clipguide.models.perceptual import Features, vgg_features
+from clipguide.ops.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from clipguide.models.clip import OpenedClip
