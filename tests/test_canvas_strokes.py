@@ -167,3 +167,19 @@ def test_saliency_says_which_contours():
 def test_a_photo_without_contours_still_gives_strokes():
     paths = starts.along(torch.full((1, 3, 40, 48), 0.5), Amount(5), LOOKS["paint"], torch.Generator().manual_seed(0))
     assert all(part.isfinite().all() for part in (paths.points, paths.widths, paths.colours, paths.opacity))
+
+
+def test_its_state_makes_the_same_picture_again():
+    drawing, other = canvas(), canvas(count=12, look="paint")
+    list(optimise(drawing, [Term("dark", lambda scene: scene.image().mean())], steps=2))
+    other.load_state_dict(drawing.state_dict())
+    assert torch.equal(picture(other), picture(drawing))
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_projecting_twice_is_projecting_once(look):
+    drawing = canvas(look)
+    once = [parameter.clone() for parameter in drawing.parameters()]
+    with torch.no_grad():
+        drawing.project()
+    assert all(torch.equal(a, b) for a, b in zip(once, drawing.parameters(), strict=True))
