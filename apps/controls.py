@@ -1,0 +1,101 @@
+"""From an `Option` of a Settings model to a control of the page, and back to values.  Knows no method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from apps import boxes, uploads
+from clipguide.errors import UserError
+from clipguide.options import Option, show
+from clipguide.weights import Checkpoint
+
+PICTURES = ("init", "mask")  # path fields that take a picture; others take a drawing or a mesh
+SLIDER_STEPS = 1024  # a wider range of whole numbers is typed
+SLIDER_RANGE = 4.0  # a wider range of fractions is typed
+
+
+class Catalogue:
+    """The models that text fields may name: those of the manifest that lie here, by kind."""
+
+    def __init__(self, manifest: Mapping[str, Checkpoint]) -> None:
+        self._manifest = manifest
+
+    def names(self, kind: str) -> list[str]:
+        return [name for name, entry in self._manifest.items() if entry.kind == kind and entry.folder]
+
+    def like(self, default: Any) -> list[str]:
+        """The names that may stand where `default` stands; none when that is no model."""
+        entry = self._manifest.get(default) if isinstance(default, str) else None
+        return self.names(entry.kind) if entry else []
+
+
+def control(option: Option, value: Any, catalogue: Catalogue, root: Path) -> gr.components.Component:
+    """The control of a setting, with its range, its help and a value."""
+    label, info = option.name.replace("_", " "), option.help
+    models = catalogue.like(option.default)
+    if option.kind == "bool":
+        return gr.Checkbox(bool(value), label=label, info=info, interactive=True)
+    if option.kind == "choice" or models:
+        choices = list(option.choices) or models
+        chosen = value if value in choices else option.default
+        return gr.Dropdown(choices, value=chosen, label=label, info=info, interactive=True)
+    if option.kind in ("int", "float") and not option.optional:
+        return _number(option, value, label, info)
+    if option.kind == "path":
+        if option.name in PICTURES:
+            return boxes.Picture(root, f"{label}: {info}", value=value)
+        return gr.File(label=f"{label}: {info}", file_count="single", height=120, interactive=True)
+    return gr.Textbox("" if value is None else show(value), label=label, info=info, max_lines=1, interactive=True)
+
+
+def _number(option: Option, value: Any, label: str, info: str) -> gr.components.Component:
+    whole = option.kind == "int"
+    if option.low is not None and option.high is not None:
+        if option.high - option.low <= (SLIDER_STEPS if whole else SLIDER_RANGE):
+            step = 1 if whole else 0.01
+            if not whole and 0 < abs(value) < 0.05:
+                step = 0.001
+            return gr.Slider(option.low, option.high, value, step=step, label=label, info=info, interactive=True)
+    return gr.Number(
+        value,
+        label=label,
+        info=info,
+        precision=0 if whole else None,
+        minimum=option.low,
+        maximum=option.high,
+        step=1 if whole else 0.01,
+        interactive=True,
+    )
+
+
+def values(options: Sequence[Option], given: Sequence[Any], catalogue: Catalogue, root: Path) -> dict[str, Any]:
+    """What the controls say, by name; what is left empty is left out.  UserError as `checked`."""
+    found: dict[str, Any] = {}
+    for option, value in zip(options, given, strict=True):
+        if value is None or value == "":
+            continue
+        if option.kind == "path" and option.name not in PICTURES:
+            value = str(uploads.keep(root, value, drawing=True))
+        found[option.name] = checked(option, value, catalogue, root)
+    return found
+
+
+def checked(option: Option, value: Any, catalogue: Catalogue, root: Path) -> Any:
+    """A value that opens no file but an upload that is kept in `root`.  UserError for any other."""
+    label = option.name.replace("_", " ")
+    if option.kind == "path":
+        if Path(value).parent != root / uploads.FOLDER or not Path(value).is_file():
+            raise UserError(f"{label}: files are only taken as uploads")
+        return str(value)
+    if option.kind == "int" and isinstance(value, float):
+        return int(value)
+    if option.kind not in ("text", "size") or not isinstance(value, str):
+        return value
+    models = catalogue.like(option.default)
+    if models and any(part.partition(":")[0].strip() not in models for part in value.split(",")):
+        raise UserError(f"{label}: there is no '{value}' here; there are: {', '.join(models)}")
+    return uploads.plain(label, value)

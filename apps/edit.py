@@ -1,0 +1,145 @@
+"""The Edit tab: a photo, a mask painted on it, and words; the change slides over the photo."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import gradio as gr
+
+from apps import boxes, stage, uploads
+from apps.controls import control, values
+from apps.runner import Job
+from apps.studio import Studio, example, methods, needs_photo, own_options, texts
+from clipguide import images
+from clipguide.errors import UserError
+from clipguide.options import Common, options
+
+UPFRONT = ("strength", "keep")  # settings that stand beside the photo, where a method has them
+SIDE = 256  # px of the longer side in which the change is worked out
+
+
+def editing() -> dict[str, str]:
+    """The methods that start from a photo, those that need one first."""
+    lines = methods()
+    kinds = {name: needs_photo(name) for name in lines}
+    return {name: lines[name] for wanted in ("must", "may") for name in lines if kinds[name] == wanted}
+
+
+class Page:
+    """The tab's components, and what happens between them."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio, self.run, names = studio, gr.State(""), editing()
+        first = next(iter(names))
+        with gr.Row(elem_classes="columns"):
+            with gr.Column(scale=6, min_width=320):
+                self.photo = boxes.Painter(studio.root, "Photo: drop one here, then paint where it should change")
+                self.hint = gr.Markdown(self._hint(first), elem_classes="hint")
+                self.prompt = gr.Textbox(
+                    label="What it should become",
+                    placeholder="a watercolour painting",
+                    max_lines=3,
+                    interactive=True,
+                    elem_id="edit-prompt",
+                )
+                self.method = gr.Dropdown(
+                    list(names), value=first, label="Method", info=names[first], interactive=True, elem_id="edit-method"
+                )
+                self.own = gr.Column()
+            with gr.Column(scale=6, min_width=320):
+                with gr.Row():
+                    self.start = gr.Button("Start", variant="primary", elem_id="edit-start", scale=2)
+                    self.stop = gr.Button("Stop", interactive=False, elem_id="edit-stop")
+                self.stage = gr.HTML(
+                    stage.EMPTY.replace("Say what you want to see", "Choose a photo"), elem_id="edit-stage"
+                )
+                self.slider = gr.ImageSlider(
+                    label="Before and after",
+                    visible=False,
+                    interactive=False,
+                    format="png",
+                    elem_id="edit-slider",
+                    max_height=520,
+                )
+                self.files = gr.File(
+                    label="Download", file_count="multiple", interactive=False, visible=False, height=140
+                )
+        self._events()
+
+    def _events(self) -> None:
+        private = {"api_visibility": "private", "show_progress": "hidden"}
+        self.method.change(self._describe, self.method, [self.method, self.hint, self.prompt], **private)
+        self.stop.click(self._stop, self.run, concurrency_limit=None, **private)
+        with self.own:
+            gr.render(self.method, show_progress="hidden")(self._settings)
+
+    def _settings(self, method: str) -> None:
+        """Draws the method's own settings, and binds Start to them."""
+        shown = self._options(method)
+        upfront = [option for option in shown if option.name in UPFRONT]
+        folded = [option for option in shown if option.name not in UPFRONT]
+        controls = [control(option, option.default, self.studio.catalogue, self.studio.root) for option in upfront]
+        with gr.Accordion(f"Advanced: {method}", open=False):
+            controls += [control(option, option.default, self.studio.catalogue, self.studio.root) for option in folded]
+        outputs = [self.stage, self.run, self.start, self.stop, self.files, self.slider]
+        gr.on(
+            [self.start.click, self.prompt.submit],
+            self._start,
+            [self.photo, self.prompt, self.method, *controls],
+            outputs,
+            api_visibility="private",
+            show_progress="hidden",
+            concurrency_limit=None,
+        )
+
+    def _options(self, method: str) -> list:
+        """In the order of their controls."""
+        seed = [option for option in options(Common) if option.name == "seed"]
+        shown = [option for option in own_options(method) if option.name not in ("mask", "batch")] + seed
+        return sorted(shown, key=lambda option: option.name not in UPFRONT)
+
+    def _describe(self, method: str) -> tuple:
+        return gr.update(info=methods()[method]), self._hint(method), gr.update(placeholder=example(method))
+
+    def _hint(self, method: str) -> str:
+        if any(option.name == "mask" for option in own_options(method)):
+            return "Paint over what should change; nothing painted means all of it."
+        return "This method changes the whole photo; paint on it is not used."
+
+    def _plan(self, painting: tuple, prompt: str, method: str, own: tuple) -> Job:
+        photo, mask = painting
+        if photo is None:
+            raise UserError("no photo is chosen; drop one into the box on the left")
+        chosen = values(self._options(method), own, self.studio.catalogue, self.studio.root) | {"init": photo}
+        if mask is not None and any(option.name == "mask" for option in own_options(method)):
+            chosen["mask"] = mask
+        height, width = images.read(photo).shape[-2:]
+        scale = min(1.0, SIDE / max(height, width))
+        chosen["size"] = tuple(max(16, round(part * scale)) for part in (width, height))
+        return self.studio.start(texts(self.studio.root, prompt or ""), method, chosen)
+
+    async def _start(self, painting: tuple, prompt: str, method: str, *own: Any) -> AsyncIterator[tuple]:
+        try:
+            job = await asyncio.to_thread(self._plan, painting, prompt, method, own)
+        except UserError as error:
+            raise uploads.refused(error) from None
+        yield *(gr.skip(),) * 5, gr.update(visible=False)
+        async for shown in stage.follow(job, self.studio):
+            yield *shown, gr.skip()
+        if job.run.picture.exists():
+            pair = await asyncio.to_thread(self._pair, job)
+            yield *(gr.skip(),) * 5, gr.update(value=pair, visible=True)
+
+    def _pair(self, job: Job) -> tuple:
+        """The photo as the method saw it, and what came of it, of one size."""
+        hidden = self.studio.screen.file(job.run.picture)
+        after = images.read(job.run.picture) if hidden is None else hidden
+        before = images.read(job.planned.common.init, (after.shape[-1], after.shape[-2]))
+        return images.to_pil(before), images.to_pil(after)
+
+    def _stop(self, name: str) -> None:
+        job = self.studio.runner.find(name)
+        if job is not None:
+            self.studio.runner.stop(job)

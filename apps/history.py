@@ -1,0 +1,261 @@
+"""The History tab: every run, read from the folders themselves; so it survives restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import torch
+
+from apps import make, stage, uploads
+from apps.studio import Studio
+from clipguide import images, runs, video
+from clipguide.errors import UserError
+from clipguide.options import show
+
+ON_A_PAGE = 24
+THUMBNAIL = 192  # px of the longer side
+NOTHING = '<p class="quiet">Choose a run above.</p>'
+
+
+class Page:
+    """The tab's components, and what happens between them.  `making` is the Make tab, where runs can be opened."""
+
+    def __init__(self, studio: Studio, making: make.Page, tabs: gr.Tabs) -> None:
+        self.studio, self.making, self.tabs = studio, making, tabs
+        self.names, self.run = gr.State([]), gr.State("")
+        with gr.Row(equal_height=True):
+            self.search = gr.Textbox(label="Search", placeholder="words of the prompt", max_lines=1, interactive=True)
+            self.page = gr.Number(1, label="Page", precision=0, minimum=1, interactive=True, scale=0, min_width=110)
+            self.refresh = gr.Button("Refresh", scale=0, min_width=120, elem_id="history-refresh")
+        self.gallery = gr.Gallery(
+            label="Runs, newest first",
+            columns=6,
+            height=430,
+            object_fit="contain",
+            allow_preview=False,
+            elem_id="history",
+        )
+        with gr.Row(elem_classes="columns"):
+            with gr.Column(scale=5, min_width=320):
+                self.stage = gr.HTML(NOTHING, elem_id="history-stage")
+            with gr.Column(scale=5, min_width=320):
+                self.details = gr.HTML()
+                with gr.Row():
+                    self.open = gr.Button("Open in Make", interactive=False, min_width=130, elem_id="history-open")
+                    self.again = gr.Button("Run again", interactive=False, min_width=110, elem_id="history-again")
+                    self.go_on = gr.Button("Continue", interactive=False, min_width=110, elem_id="history-continue")
+                with gr.Row():
+                    self.video = gr.Button("Make a video", interactive=False, min_width=130)
+                    self.delete = gr.Button("Delete", variant="stop", interactive=False, min_width=110)
+                    self.sure = gr.Button("Yes, delete it", variant="stop", visible=False, elem_id="history-sure")
+                self.files = gr.File(label="Download", file_count="multiple", interactive=False, visible=False)
+        self._events()
+
+    @property
+    def buttons(self) -> list[gr.Button]:
+        return [self.open, self.again, self.go_on, self.video, self.delete]
+
+    def _events(self) -> None:
+        private = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
+        listing = [self.gallery, self.names]
+        gr.on(
+            [self.refresh.click, self.search.submit, self.page.submit],
+            self.list,
+            [self.search, self.page],
+            listing,
+            **private,
+        )
+        shown = [self.run, self.stage, self.details, self.files, *self.buttons, self.sure]
+        self.gallery.select(self._select, self.names, shown, **private)
+        self.video.click(self._make_video, self.run, self.files, api_visibility="private", concurrency_limit=1)
+        ask = self.making.ask
+        fields = [ask.prompt, ask.negative, ask.method, ask.aspect, ask.side, ask.seed, ask.start]
+        opened = [*fields, self.making.filled, self.making.run, self.making.stage, self.tabs]
+        self.open.click(self._open, self.run, opened, **private)
+        watched = [
+            self.tabs,
+            self.making.stage,
+            self.making.run,
+            self.making.start,
+            self.making.stop,
+            self.making.files,
+        ]
+        self.again.click(self._again, self.run, watched, **private)
+        self.go_on.click(self._continue, self.run, watched, **private)
+        self.delete.click(lambda: gr.update(visible=True), outputs=self.sure, **private)
+        self.sure.click(self._delete, self.run, shown, **private).then(
+            self.list, [self.search, self.page], listing, **private
+        )
+
+    def list_on(self, tab: gr.Tab) -> None:
+        """Lists the runs whenever the tab is opened."""
+        tab.select(
+            self.list,
+            [self.search, self.page],
+            [self.gallery, self.names],
+            api_visibility="private",
+            show_progress="hidden",
+        )
+
+    def list(self, search: str, page: int) -> tuple:
+        """The thumbnails of a page of the runs whose prompt has the words, and their names."""
+        words = (search or "").lower().split()
+        found = [run for run in runs.every(self.studio.root) if not words or _has(run, words)]
+        found = found[(int(page or 1) - 1) * ON_A_PAGE :][:ON_A_PAGE]
+        return [(self._thumbnail(run), self._caption(run)) for run in found], [run.folder.name for run in found]
+
+    def _thumbnail(self, run: runs.Run) -> Any:
+        for path in (run.picture, run.folder / "preview.png"):
+            if path.exists():
+                hidden = self.studio.screen.file(path)
+                picture = images.read(path, longest=THUMBNAIL) if hidden is None else hidden
+                return images.to_pil(picture)
+        return images.to_pil(torch.full((1, 3, THUMBNAIL, THUMBNAIL), 0.85))
+
+    def _caption(self, run: runs.Run) -> str:
+        said = " | ".join(recipe(run).get("prompts", [])) or run.folder.name
+        state = self.state(run)
+        return f"{said[:40]}{'' if state == 'Done' else f' ({state.lower()})'}"
+
+    def state(self, run: runs.Run) -> str:
+        """One word for people."""
+        job = self.studio.runner.find(run.folder.name)
+        if job is not None:
+            return stage.describe_state(job)
+        return "Done" if run.finished else "Stopped"
+
+    async def _select(self, names: list[str], chosen: gr.SelectData) -> AsyncIterator[tuple]:
+        """Shows the run, and watches it for as long as it goes on."""
+        try:
+            run = self.studio.run(names[chosen.index])
+        except UserError as error:
+            raise uploads.refused(error) from None
+        yield await asyncio.to_thread(self._shown, run)
+        job = self.studio.runner.find(run.folder.name)
+        if job is not None and not job.over:
+            async for view in stage.watch(job, self.studio):
+                yield gr.skip(), view, *(gr.skip(),) * 8
+            yield await asyncio.to_thread(self._shown, run)
+
+    def _shown(self, run: runs.Run) -> tuple:
+        job, found = self.studio.runner.find(run.folder.name), stage.files(run, self.studio.screen)
+        if run.picture.exists():
+            picture = stage.finished(run.pictures(), html.escape(run.folder.name), self.studio.screen)
+        else:
+            picture = stage.blank("No picture yet")
+        running = job is not None and not job.over
+        able = [True, True, not run.finished and not running, bool(run.frames()), True]
+        buttons = [gr.update(interactive=each) for each in able]
+        files = gr.update(value=found, visible=bool(found))
+        figure = f'<figure class="stage">{picture}</figure>'
+        return run.folder.name, figure, self._details(run), files, *buttons, gr.update(visible=False)
+
+    def _details(self, run: runs.Run) -> str:
+        made, log = recipe(run), run.log()
+        score = next((entry["score"] for entry in reversed(log) if entry["score"] is not None), None)
+        job = self.studio.runner.find(run.folder.name)
+        facts = {"method": made.get("method", "?"), "state": self.state(run)}
+        if job is not None and job.error:
+            facts["why"] = job.error
+        facts |= {"score": "" if score is None else f"{score:.3f}"}
+        facts |= {"steps": log[-1]["step"], "time": stage.clock(log[-1]["seconds"])} if log else {}
+        facts |= made.get("settings", {}) | ({"init": "an upload"} if made.get("settings", {}).get("init") else {})
+        rows = "".join(
+            f'<tr><th scope="row">{html.escape(name.replace("_", " "))}</th><td>{html.escape(show(value))}</td></tr>'
+            for name, value in facts.items()
+            if value not in (None, "")
+        )
+        curve = stage.curve([(entry["step"], entry["score"]) for entry in log if entry["score"] is not None])
+        said = html.escape(" | ".join(_short(text) for text in made.get("prompts", [])))
+        return f'<h3 class="prompt">{said}</h3><div class="facts">{curve}<table>{rows}</table></div>'
+
+    def _open(self, name: str) -> tuple:
+        run = self._find(name)
+        made = recipe(run)
+        settings = made["settings"]
+        width, height = settings["size"]
+        aspect = min(make.ASPECTS, key=lambda each: abs(make.ASPECTS[each][0] / make.ASPECTS[each][1] - width / height))
+        init = settings.get("init")
+        return (
+            " | ".join(made["prompts"]),
+            "",
+            made["method"],
+            aspect,
+            max(width, height),
+            settings["seed"],
+            init if init and Path(init).is_file() else None,
+            settings | {"method": made["method"]},
+            name,
+            self._shown(run)[1],
+            gr.Tabs(selected="make"),
+        )
+
+    def _find(self, name: str) -> runs.Run:
+        try:
+            return self.studio.run(name)
+        except UserError as error:
+            raise uploads.refused(error) from None
+
+    async def _again(self, name: str) -> AsyncIterator[tuple]:
+        made = recipe(self._find(name))
+        try:
+            job = self.studio.start(made["prompts"], made["method"], made["settings"])
+        except UserError as error:
+            raise uploads.refused(error) from None
+        async for shown in self._watch(job):
+            yield shown
+
+    async def _continue(self, name: str) -> AsyncIterator[tuple]:
+        try:
+            job = self.studio.resume(self._find(name))
+        except UserError as error:
+            raise uploads.refused(error) from None
+        async for shown in self._watch(job):
+            yield shown
+
+    async def _watch(self, job: Any) -> AsyncIterator[tuple]:
+        yield gr.Tabs(selected="make"), *(gr.skip(),) * 5
+        async for shown in stage.follow(job, self.studio):
+            yield gr.skip(), *shown
+
+    def _make_video(self, name: str) -> dict:
+        run = self._find(name)
+        frames = run.frames()
+        if not frames:
+            raise uploads.refused(UserError("this run kept no frames; tick 'Keep frames for a video' before Start"))
+        video.write(run.folder / "video.mp4", (images.read(frame) for frame in frames), fps=12)
+        return gr.update(value=stage.files(run, self.studio.screen), visible=True)
+
+    def _delete(self, name: str) -> tuple:
+        run = self._find(name)
+        job = self.studio.runner.find(name)
+        if job is not None:
+            self.studio.runner.forget(job)
+        run.remove()
+        off = [gr.update(interactive=False) for _ in self.buttons]
+        return "", NOTHING, "", gr.update(visible=False), *off, gr.update(visible=False)
+
+
+def recipe(run: runs.Run) -> dict[str, Any]:
+    """The run's recipe; one that cannot be read is empty."""
+    try:
+        return run.recipe
+    except (UserError, json.JSONDecodeError):
+        return {}
+
+
+def _has(run: runs.Run, words: list[str]) -> bool:
+    made = recipe(run)
+    text = f"{' '.join(made.get('prompts', []))} {made.get('method', '')}".lower()
+    return all(word in text for word in words)
+
+
+def _short(text: str) -> str:
+    """A prompt without the long name of an upload."""
+    return "an image" + text[text.rfind(":") :] if text.startswith("@") and ":" in text else text

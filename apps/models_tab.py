@@ -1,0 +1,43 @@
+"""The Models tab: what is bundled, what can be had, its size and licence, and whether its files are whole."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import gradio as gr
+
+from apps.studio import Studio
+from clipguide import weights
+
+
+class Page:
+    """The tab's components."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        view = gr.HTML(self.table({}), elem_id="models")
+        verify = gr.Button("Verify the files", elem_id="verify")
+        verify.click(self._verify, outputs=view, api_visibility="private", concurrency_limit=1)
+
+    def table(self, found: dict[str, list[str]]) -> str:
+        """found: name -> faults, for what was verified."""
+        rows = "".join(self._row(weights.describe(entry), found) for entry in self.studio.models.manifest.values())
+        head = "".join(f'<th scope="col">{name}</th>' for name in ("Model", "Kind", "Size", "Licence", "Files"))
+        return f"<div class=\"scroll\"><table class=\"models\"><thead><tr>{head}</tr></thead>{rows}</table></div>"
+
+    def _row(self, row: dict[str, Any], found: dict[str, list[str]]) -> str:
+        size = f"{row['bytes'] / 1e6:.1f} MB" if row["bytes"] else "–"
+        state = (
+            "bundled" if row["place"] else f"not here; <code>clipguide models pull {html.escape(row['name'])}</code>"
+        )
+        if row["name"] in found:
+            faults = found[row["name"]]
+            state = html.escape("; ".join(faults)) if faults else "✓ every file has its sha256"
+        about = f"<b>{html.escape(row['name'])}</b><br><small>{html.escape(row['about'])}</small>"
+        cells = (about, html.escape(row["kind"]), size, html.escape(row["licence"]), state)
+        return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+    def _verify(self) -> str:
+        bundled = [entry for entry in self.studio.models.manifest.values() if entry.folder]
+        return self.table({entry.name: weights.faults(entry) for entry in bundled})

@@ -1,0 +1,81 @@
+"""What every tab needs: the models, the runs, the work at hand, and the plan of what a visitor asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from apps import uploads
+from apps.controls import Catalogue
+from apps.runner import Job, Runner
+from apps.safety import Screen
+from clipguide import api, runs
+from clipguide.errors import UserError
+from clipguide.methods import table
+from clipguide.options import Common, Option, options
+from clipguide.weights import Models
+
+OWN_PLACE = ("size", "seed", "init")  # settings of every method that have a place of their own on the page
+AWAY = -0.3  # weight of what is left out
+DEFAULT_EXAMPLE = "a painting of a starry night sky"
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """One server's models, runs and workers."""
+
+    models: Models
+    root: Path  # of the runs
+    runner: Runner
+    screen: Screen
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return Catalogue(self.models.manifest)
+
+    def run(self, name: str) -> runs.Run:
+        """The run of that name.  A name is compared with those that are there, and never made into a path."""
+        for run in runs.every(self.root):
+            if run.folder.name == name:
+                return run
+        raise UserError(f"there is no run '{name}' any more; choose another")
+
+    def start(self, texts: Sequence[str], method: str, values: Mapping[str, Any], *, video: bool = True) -> Job:
+        """Puts a picture in the queue.  UserError names what is refused."""
+        return self.runner.submit(api.plan(texts, method or None, values), video=video)
+
+    def resume(self, run: runs.Run, *, video: bool = True) -> Job:
+        """Goes on with a run that was stopped, to the picture that it would have become."""
+        if run.finished:
+            raise UserError(f"'{run.folder.name}' is finished; start again from its picture instead")
+        return self.runner.submit(api.plan_again(run.recipe), run=run, video=video)
+
+
+def methods() -> dict[str, str]:
+    """Method -> one line."""
+    return {name: line for name, (_, line) in table().items()}
+
+
+def own_options(method: str) -> list[Option]:
+    """The settings that a method's page shows: its own, and what is left of those of every method."""
+    common = [option for option in options(Common) if option.name not in OWN_PLACE]
+    return options(api.method(method).Settings) + common
+
+
+def example(method: str) -> str:
+    """A prompt that shows what the method is good at."""
+    return getattr(api.method(method), "EXAMPLE", DEFAULT_EXAMPLE)
+
+
+def needs_photo(method: str) -> Literal["never", "may", "must"]:
+    """Whether the method starts from a photo."""
+    return getattr(api.method(method).Settings, "photo", "may")
+
+
+def texts(root: Path, prompt: str, negative: str = "", pictures: Sequence[str] = (), weight: float = 1.0) -> list[str]:
+    """The prompts of the page's fields, in the grammar of `clipguide.brief`.  UserError for one that names a file."""
+    prompts = [uploads.prompt(prompt, root).strip()] if prompt.strip() else []
+    prompts += [f"{part.strip()}:{AWAY}" for part in uploads.prompt(negative, root).split("|") if part.strip()]
+    return prompts + [f"@{path}:{weight:g}" for path in pictures]

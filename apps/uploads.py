@@ -1,0 +1,85 @@
+"""What strangers send: checked, laundered, and kept under names of our own.
+
+A file is kept as RUNS/uploads/<sha256>.<ending>, so that a recipe that starts from it can be made again.  The sender's
+file name is never part of a path.  Fields of kind "text" cannot name files; only uploads can.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import re
+import threading
+from pathlib import Path
+
+import gradio as gr
+
+from clipguide import images
+from clipguide.errors import UserError
+
+MAX_BYTES = 32 << 20
+MAX_PIXELS_SIDE = 2048  # px that an uploaded picture's longer side is shrunk to
+DRAWINGS = (".svg", ".obj", ".ply", ".glb", ".stl")  # kept as they are
+FOLDER = "uploads"
+_one_at_a_time = threading.Lock()  # a large picture takes 0.5 GB while it is decoded
+
+
+def keep(root: Path, path: Path | str, name: str | None = None, *, drawing: bool = False) -> Path:
+    """A copy of an upload inside `root`.  name: what the sender calls it, for messages.  UserError when refused."""
+    path = Path(path)
+    name = path.name if name is None else name
+    if re.search(r"[/\\\0]|^\.", name):
+        raise UserError(f"the file name '{name}' is no plain name; rename the file")
+    if path.stat().st_size > MAX_BYTES:
+        raise UserError(f"{name} has {path.stat().st_size / 1e6:.0f} MB; at most {MAX_BYTES >> 20} MB are taken")
+    data, ending = _drawing(path, name) if drawing else (_picture(path, name), ".png")
+    kept = root / FOLDER / f"{hashlib.sha256(data).hexdigest()}{ending}"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        images.write(kept, data)
+    return kept
+
+
+def _picture(path: Path, name: str) -> bytes:
+    try:
+        with _one_at_a_time:
+            return images.laundered(path, MAX_PIXELS_SIDE)
+    except UserError as error:
+        raise UserError(str(error).replace(repr(str(path)), name).replace(str(path), name)) from None
+
+
+def _drawing(path: Path, name: str) -> tuple[bytes, str]:
+    ending, data = path.suffix.lower(), path.read_bytes()
+    if ending not in DRAWINGS:
+        raise UserError(f"{name} is no drawing or mesh; give one that ends in {', '.join(DRAWINGS)}")
+    if ending == ".svg" and re.search(rb"<!(doctype|entity)", data, re.IGNORECASE):
+        raise UserError(f"{name} declares a document type, which is not taken; save it as plain SVG")
+    return data, ending
+
+
+def plain(label: str, text: str) -> str:
+    """A field's text, checked to name no file: `@FILE`, and everything with a slash or a leading dot or tilde."""
+    for part in re.split(r"[|,]", text):
+        if re.match(r"\s*(@|~|\.\D)", part) or re.search(r"[/\\]", part):
+            raise UserError(f"{label}: '{text.strip()}' looks like a file; files are only taken as uploads")
+    return text
+
+
+def prompt(text: str, root: Path) -> str:
+    """A prompt, checked to name no file but an upload that is kept in `root`.  Slashes are fine here."""
+    for part in re.split(r"(?<!\\)\|", text):
+        name = part.strip()
+        kept = rf"@{re.escape(str(root / FOLDER))}/[0-9a-f]{{64}}\.png(\s*:[\d.eE+-]+){{0,2}}"
+        if name.startswith("@") and not re.fullmatch(kept, name):
+            raise UserError(f"the prompt '{name}' names a file of the server; upload image prompts instead")
+    return text
+
+
+def refused(error: UserError) -> gr.Error:
+    """The error as the page shows it: one line, without markup."""
+    return gr.Error(html.escape(tidy(error)), title="That cannot be done", duration=None, print_exception=False)
+
+
+def tidy(error: UserError) -> str:
+    """The message in the page's words: settings are fields here, not flags."""
+    return re.sub(r"(?<!\S)--([a-z][\w-]*)", lambda match: match[1].replace("-", " "), str(error))

@@ -1,0 +1,138 @@
+"""The web page: `clipguide app`.  Every tab is a file beside this one; methods and settings come from clipguide."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import gradio as gr
+
+from apps import compare, edit, history, http_api, make, models_tab, uploads
+from apps.runner import Runner, affordable_workers
+from apps.safety import NsfwScreen, Screen
+from apps.studio import Studio
+from clipguide.errors import UserError
+from clipguide.weights import Models
+
+STYLE = Path(__file__).with_name("style.css")
+KEPT_SECONDS = 3600  # of what Gradio copies aside to send it
+DESCRIPTION = "Make and edit pictures by following CLIP's gradient."
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How the page is served.  auth: (user, password).  workers: runs at once; 0 lets memory decide."""
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    share: bool = False
+    auth: tuple[str, str] | None = None
+    runs: Path = Path("outputs")
+    device: str = "auto"
+    workers: int = 0
+    safe: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.share or not loopback(self.host)) and self.auth is None:
+            raise UserError("others can reach this address; give --auth USER:PASSWORD, or leave out --share and --host")
+
+
+def loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def open_studio(serving: Serving, models: Models | None = None) -> Studio:
+    """The models, the runs and the workers."""
+    models = models or Models(serving.device)
+    screen = NsfwScreen() if serving.safe else Screen()
+    workers = serving.workers or affordable_workers()
+    return Studio(models, serving.runs, Runner(models, serving.runs, workers), screen)
+
+
+def build(studio: Studio) -> gr.Blocks:
+    """The whole page."""
+    with gr.Blocks(title="clipguide", delete_cache=(KEPT_SECONDS, KEPT_SECONDS), analytics_enabled=False) as page:
+        gr.HTML(f'<header class="top"><h1>clipguide</h1><p>{DESCRIPTION}</p></header>')
+        with gr.Tabs() as tabs:
+            with gr.Tab("Make", id="make"):
+                making = make.Page(studio)
+            with gr.Tab("Edit", id="edit"):
+                edit.Page(studio)
+            with gr.Tab("Compare", id="compare"):
+                compare.Page(studio)
+            with gr.Tab("History", id="history") as tab:
+                past = history.Page(studio, making, tabs)
+                past.list_on(tab)
+            with gr.Tab("Models", id="models"):
+                models_tab.Page(studio)
+        http_api.Endpoints(studio)
+    return page.queue(default_concurrency_limit=8, max_size=1000)
+
+
+def launch(studio: Studio, serving: Serving, *, block: bool = True) -> gr.Blocks:
+    """Serves the page; with block=False it returns at once."""
+    page = build(studio)
+    page.launch(
+        server_name=serving.host,
+        server_port=serving.port or None,
+        share=serving.share,
+        auth=serving.auth,
+        allowed_paths=[str(serving.runs.resolve())],
+        max_file_size=uploads.MAX_BYTES,
+        enable_monitoring=False,
+        run_history=False,
+        footer_links=["api", "settings"],
+        show_error=True,
+        theme=theme(),
+        css=STYLE.read_text(encoding="utf-8"),
+        prevent_thread_lock=not block,
+    )
+    return page
+
+
+def theme() -> gr.themes.Base:
+    """Fonts of the system, so that nothing is fetched."""
+    fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
+    look = gr.themes.Soft(
+        primary_hue="rose",
+        secondary_hue="rose",
+        neutral_hue="zinc",
+        font=fonts,
+        font_mono=["ui-monospace", "monospace"],
+    )
+    return look.set(
+        block_title_background_fill="none",
+        block_title_padding="0",
+        block_title_text_color="*body_text_color",
+        block_title_text_color_dark="*body_text_color",
+        block_title_text_weight="600",
+        block_label_background_fill="*background_fill_primary",
+        block_label_text_color="*body_text_color",
+        block_label_text_color_dark="*body_text_color",
+        block_info_text_color="*neutral_500",
+        block_info_text_color_dark="*neutral_400",
+        body_text_color_subdued="*neutral_500",
+        body_text_color_subdued_dark="*neutral_400",
+        button_large_text_weight="600",
+        input_placeholder_color="*neutral_400",
+        input_placeholder_color_dark="*neutral_500",
+    )
+
+
+def main(serving: Serving) -> int:
+    """Serves until Ctrl-C; what is being drawn then can go on later."""
+    studio = open_studio(serving)
+    try:
+        launch(studio, serving)
+    finally:
+        studio.runner.close()
+    return 0
