@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -134,12 +135,10 @@ def optimise(
 ) -> Iterator[Step]:
     """Follows the gradient of the terms through the canvas.
 
-    Yields steps + 1 times: frame i with the losses of that very frame, then the update; the last Step is a preview
-    and is the result.  So step 0 is the start, steps = 0 is legal, and breaking off keeps what there is.
-
+    Yields steps + 1 times: frame i with its losses, then the update; the last Step is a preview and is the result.  So
+    step 0 is the start, steps = 0 is legal, and breaking off keeps what there is.
     seconds: takes as many steps as fit instead of `steps` (unless that is 0); such a run depends on the machine.
-    chunks: shares the views are judged in; memory follows the size of a share.
-    lr_scale: progress -> factor on every group's learning rate.
+    chunks: shares the views are judged in, which sets the memory.  lr_scale: progress -> factor on all learning rates.
     resume: a `Step.state()`: the run goes on at that step, to the identical picture.
     """
     optimiser_ = optimiser(canvas.param_groups())
@@ -153,22 +152,37 @@ def optimise(
     clock = Clock(steps, seconds, step)
     while True:
         total = clock.total(step)
-        tick, dice = Tick(step, total, rng, preview=step >= total), rng.get_state()
-        with torch.set_grad_enabled(not tick.preview):
-            frame = canvas.render(tick)
-            losses, gradients = _judge(frame, terms, tick, chunks)
-
-        def state(step: int = step, dice: Tensor = dice) -> dict[str, Any]:
-            inner = {"canvas": canvas.state_dict(), "optimiser": optimiser_.state_dict()}
-            return copy.deepcopy({"step": step, "rng": dice, **inner})
-
+        state = partial(_state, canvas, optimiser_, rng.get_state(), step)
+        tick = Tick(step, total, rng, preview=step >= total)
+        frame, losses, gradients = _look(canvas, terms, tick, chunks)
         yield Step(step, total, frame.image.detach().clone(), losses, canvas, state, clock.finish)
         if tick.preview:
             return
-        for group, rate in zip(optimiser_.param_groups, rates, strict=True):
-            group["lr"] = rate * lr_scale(tick.progress)
+        _set_rates(optimiser_, [rate * lr_scale(tick.progress) for rate in rates])
         _update(canvas, optimiser_, frame, gradients)
         step += 1
+
+
+def _state(canvas: Canvas, optimiser: torch.optim.Optimizer, dice: Tensor, step: int) -> dict[str, Any]:
+    inner = {"canvas": canvas.state_dict(), "optimiser": optimiser.state_dict()}
+    return copy.deepcopy({"step": step, "rng": dice, **inner})
+
+
+def _take_up(state: Mapping[str, Any], canvas: Canvas, optimiser: torch.optim.Optimizer, rng: torch.Generator) -> int:
+    """Puts a `Step.state()` back, and leaves it as it is -> its step."""
+    rng.set_state(state["rng"])
+    canvas.load_state_dict(state["canvas"])
+    optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))  # torch would go on to write into the state's own
+    return state["step"]
+
+
+def _look(
+    canvas: Canvas, terms: Sequence[Term], tick: Tick, chunks: int
+) -> tuple[Frame, dict[str, Tensor], dict[str, Tensor]]:
+    """What the canvas shows, what each term says of it, and the gradients that are to go back through it."""
+    with torch.set_grad_enabled(not tick.preview):
+        frame = canvas.render(tick)
+        return frame, *_judge(frame, terms, tick, chunks)
 
 
 def _judge(
@@ -218,9 +232,12 @@ def _sum_of_terms(
     return sum_, again
 
 
-def _update(
-    canvas: Canvas, optimiser: torch.optim.Optimizer, frame: Frame, gradients: Mapping[str, Tensor]
-) -> None:
+def _set_rates(optimiser: torch.optim.Optimizer, rates: Sequence[float]) -> None:
+    for group, rate in zip(optimiser.param_groups, rates, strict=True):
+        group["lr"] = rate
+
+
+def _update(canvas: Canvas, optimiser: torch.optim.Optimizer, frame: Frame, gradients: Mapping[str, Tensor]) -> None:
     optimiser.zero_grad()
     if not gradients:
         return

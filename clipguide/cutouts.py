@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -123,29 +124,21 @@ def crops(
     run, and the range moves from one to the other.  turn: degrees either way.  perspective: shift of the corners, as
     a share of the side.  jitter: largest change of hue (in half turns) and brightness, and twice that of saturation.
     noise: largest standard deviation.  erase: the share of views with a hole.  mirror: outside the picture lies its
-    mirror image instead of a random grey.
-    The mix is pixray's (60 % close, 40 % whole on a random grey); affine, perspective, jitter and holes are what the
-    VQGAN+CLIP tools found to be the robust core.
+    mirror image instead of a random grey.  The mix is pixray's; affine, perspective, jitter and holes are VQGAN+CLIP's.
     """
 
     def cut(tick: Tick, side: int) -> Windows:
-        def roll(*shape: int) -> Tensor:
-            return torch.rand(*shape, generator=tick.rng)
-
-        far = max(round(count * wide), int(wide > 0))
+        roll = partial(torch.rand, generator=tick.rng)
         low, high = _between(zoom, late or zoom, tick.progress)
-        dice, is_far = roll(count), torch.arange(count) < far
-        angle = (roll(count) * 2 - 1) * math.radians(turn)
-        bend = (roll(count, 4, 2) - 0.5) * perspective
-        grey = roll(count, 1).expand(-1, 3)
+        is_far, size = torch.arange(count) < max(round(count * wide), int(wide > 0)), roll(count)
         return Windows(
             side,
-            roll(count, 2),
-            torch.where(is_far, 1 + 0.15 * dice, low + (high - low) * dice),
-            is_far,
-            _turned(SQUARE - 0.5 + bend, angle, flip=roll(count) < 0.5),
+            place=roll(count, 2),
+            extent=torch.where(is_far, 1 + 0.15 * size, low + (high - low) * size),
+            far=is_far,
+            shape=_shapes(roll(count, 10), turn, perspective),
             mirror=mirror,
-            fill=grey,
+            fill=roll(count, 1).expand(-1, 3),
             colour=_colours(roll(3, count), jitter),
             noise=_noise(tick, side, roll(count, 3), noise),
             holes=_holes(roll(count, 5), erase),
@@ -176,11 +169,14 @@ def _between(start: tuple[float, float], end: tuple[float, float], progress: flo
     return low, high
 
 
-def _turned(corners: Tensor, angle: Tensor, flip: Tensor) -> Tensor:
+def _shapes(dice: Tensor, turn: float, perspective: float) -> Tensor:
+    """(n, 4, 2): bent, turned and mirrored squares."""
+    corners = SQUARE - 0.5 + (dice[:, :8].unflatten(1, (4, 2)) - 0.5) * perspective
+    angle = (dice[:, 8] * 2 - 1) * math.radians(turn)
     cos, sin = angle.cos(), angle.sin()
-    turn = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)  # (n, 2, 2)
-    sign = torch.stack([1 - 2 * flip.float(), torch.ones_like(angle)], -1)[:, None]
-    return (corners @ turn.mT) * sign
+    matrix = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)  # (n, 2, 2)
+    flip = torch.where(dice[:, 9] < 0.5, -1.0, 1.0)
+    return (corners @ matrix.mT) * torch.stack([flip, torch.ones_like(flip)], -1)[:, None]
 
 
 def _colours(dice: Tensor, jitter: float) -> Tensor | None:

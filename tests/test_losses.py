@@ -14,13 +14,22 @@ from clipguide.brief import TEMPLATES, Prompt, parse_prompts
 from clipguide.canvases.pixels import Pixels
 from clipguide.core import Scene, Term, optimise
 from clipguide.cutouts import crops, whole
+from clipguide.encoders import Judge
+from clipguide.losses.composition import composition
 from clipguide.losses.content import content
 from clipguide.losses.direction import direction
+from clipguide.losses.edge import edge
+from clipguide.losses.focus import focus
+from clipguide.losses.palette import palette
 from clipguide.losses.prompt import avoid, embed, great_circle, prompt, prompt_terms, seen_alike
+from clipguide.losses.saturation import saturation
 from clipguide.losses.smooth import smooth
+from clipguide.losses.spot import spot_terms
+from clipguide.losses.symmetry import symmetry
 from clipguide.losses.texture import texture
 
 VIEWS = crops(4, erase=0, noise=0)
+GREY = torch.full((1, 3, 32, 32), 0.3)
 PHOTO = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(5))
 
 
@@ -33,6 +42,13 @@ def from_photo(loss):
         return loss(Scene({"image": image, "source": PHOTO.expand_as(image)}, scene.tick, {}))
 
     return changed
+
+
+def spot(encoder, text: str):
+    """The loss of a text for the left half."""
+    mask = (torch.arange(32) < 16).float().expand(1, 1, 32, 32)
+    (term,) = spot_terms(parse_prompts([text]), mask, [Judge(encoder)], VIEWS, name="spot", margin=-1.0)
+    return term.loss
 
 
 # name -> (encoder) -> (loss, a picture (1, 3, 32, 32) that is an optimum)
@@ -48,7 +64,18 @@ LOSSES = {
     ),
     "content": lambda encoder: (from_photo(content(encoder.perceptual())), PHOTO),
     "texture": lambda encoder: (texture(encoder.perceptual(), [PHOTO], [1.0]), PHOTO),
-    "smooth": lambda encoder: (smooth(), torch.full((1, 3, 32, 32), 0.3)),
+    "smooth": lambda encoder: (smooth(), GREY),
+    "palette": lambda encoder: (palette(torch.eye(3)), torch.eye(3)[0].view(1, 3, 1, 1).expand(1, 3, 32, 32)),
+    "saturation": lambda encoder: (saturation(), torch.eye(3)[0].view(1, 3, 1, 1).expand(1, 3, 32, 32)),
+    "symmetry": lambda encoder: (symmetry("both"), GREY),
+    "turned symmetry": lambda encoder: (symmetry("turn"), GREY),
+    "edge": lambda encoder: (edge(torch.full((3,), 0.3), 0.1), GREY),
+    "centre": lambda encoder: (composition("centre"), GREY),
+    "thirds": lambda encoder: (composition("thirds"), None),
+    "balance": lambda encoder: (composition("balance"), GREY),
+    "focus": lambda encoder: (focus(), GREY),
+    "spot": lambda encoder: (spot(encoder, "a fox"), None),
+    "spot, pushed away": lambda encoder: (spot(encoder, "a fox:-1"), None),
 }
 every = pytest.mark.parametrize("make", LOSSES.values(), ids=LOSSES)
 

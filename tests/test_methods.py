@@ -36,7 +36,7 @@ plain = pytest.mark.parametrize("name", ["fourier", "pixels"])
 def photos(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
     for number in range(2):
-        image = torch.rand(3, *SIZE, generator=torch.Generator().manual_seed(number))
+        image = torch.rand(3, 40, 48, generator=torch.Generator().manual_seed(number))
         images.write(folder / f"{number}.png", images.png(image))
     return folder
 

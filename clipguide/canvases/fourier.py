@@ -41,7 +41,7 @@ class Fourier(nn.Module):
         longest = 1 / max(size)
         self.register_buffer("frequency", frequency, persistent=False)
         scale = frequency.clamp(min=longest).pow(-decay)
-        self.register_buffer("scale", scale / scale.square().mean().sqrt(), persistent=False)
+        self.register_buffer("scale", scale / _deviation(scale, size), persistent=False)
         noise = torch.randn(batch, 3, height, width // 2 + 1, 2, generator=rng)
         self.spectrum = nn.Parameter(contrast * noise)
         self.register_buffer("reached", torch.zeros(()))  # progress of the last step
@@ -76,3 +76,13 @@ class Fourier(nn.Module):
 
     def project(self) -> None:
         """Every spectrum is legal."""
+
+
+def _deviation(scale: Tensor, size: tuple[int, int]) -> Tensor:
+    """Standard deviation of the picture whose half spectrum is `scale` times complex normal numbers."""
+    width, height = size
+    weight = torch.full_like(scale[0], 2.0)  # a column stands for its mirror image too ...
+    weight[0] = 0.5  # ... but for the first, and of an even width the last: there only the real part is seen
+    if width % 2 == 0:
+        weight[-1] = 0.5
+    return (scale.square() * weight).sum().div(width * height).sqrt()
