@@ -56,6 +56,7 @@ class Output(Settings):
     runs: Path = Field(Path("outputs"), description="the folder in which each run gets a folder of its own")
     save_every: int = Field(0, ge=0, description="keep a frame every so many steps; 0: none")
     video: bool = Field(False, description="make a video of the run")
+    video_kind: Literal["mp4", "gif"] = Field("mp4", description="what the video of --video is")
     fps: int = Field(24, ge=1, le=120, description="frames a second of the video")
     device: str = Field("auto", description="where it is computed: auto, cpu, cuda or mps")
 
@@ -64,6 +65,7 @@ class Guided(Settings):
     """What every method that follows a CLIP can be told."""
 
     needs_prompt: ClassVar[bool] = True  # False: a method that can do without words
+    photo: ClassVar[Literal["never", "may", "must"]] = "may"  # whether a method starts from a photo (`Common.init`)
 
     steps: int = Field(100, ge=0, le=100_000, description="updates of the picture")
     clip: str = Field("clip-mini", description="the CLIPs that judge, as NAME[:WEIGHT], joined by commas")

@@ -26,6 +26,7 @@ from clipguide.weights import Models
 
 class Settings(Guided, Drawing):
     needs_prompt: ClassVar[bool] = False
+    photo: ClassVar = "must"
 
     steps: int = Field(200, ge=0, le=100_000, description="updates of the drawing")
     cutouts: int = Field(4, ge=1, le=1024, description="bent views in a step, beside the straight one")

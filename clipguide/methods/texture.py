@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -30,6 +31,8 @@ from clipguide.weights import Models
 
 
 class Settings(Styling):
+    photo: ClassVar = "may"
+
     tileable: bool = Field(False, description="make the texture alone, as a tile that repeats without a seam")
     surface: float = Field(1.0, ge=0, le=100, description="weight of the texture, seen from close by")
     shape: float = Field(0.5, ge=0, le=100, description="weight of a drawn thing's outline")
