@@ -25,12 +25,11 @@ def main(arguments: list[str]) -> int:
     for folder in (options.shards, options.images):
         if folder is not None and not folder.is_dir():
             raise UserError(f"{folder} is no folder; give one that exists")
+    sizes = parse_sizes(options.size)
     if options.threads:
         torch.set_num_threads(options.threads)
     subject = Subject(Models(options.device).encoder(options.model))
-    job = Job(
-        subject, options.shards, options.images, options.labels, options.prompt, sizes=options.size, seed=options.seed
-    )
+    job = Job(subject, options.shards, options.images, options.labels, options.prompt, sizes, options.seed)
     told = {}
     for name in names:
         begun = time.monotonic()
@@ -57,7 +56,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--labels", type=Path, help="a file with a word for each class folder, one a line")
     parser.add_argument("--prompt", action="append", default=[], help="for neighbours; may be given again")
     parser.add_argument("--out", type=Path, help="folder for evaluation.json and the plots")
-    parser.add_argument("--size", type=parse_sizes, default=(), help="sides in px, such as 128,224; the model's own")
+    parser.add_argument("--size", default="", help="sides in px, such as 128,224; the model's own")
     parser.add_argument("--seed", type=int, default=0, help="the dice of suites that draw examples")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--threads", type=int, default=0, help="of the CPU")
@@ -67,7 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def parse_sizes(text: str) -> tuple[int, ...]:
     try:
-        sizes = tuple(int(part) for part in text.split(","))
+        sizes = tuple(int(part) for part in text.split(",") if text)
     except ValueError:
         raise UserError(f"--size {text}: give sides in px, such as 128 or 128,224") from None
     if not all(32 <= size <= 1024 for size in sizes):

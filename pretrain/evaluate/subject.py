@@ -58,12 +58,13 @@ class Subject:
             raise UserError(f"{self.name} sees {self.size} px alone; leave --size out") from error
 
     def features(self, samples: Sequence[Sample]) -> Tensor:
-        """(N, F): what the image tower knows before its projection, as linear probes use it; not normalised."""
+        """(N, F): what the image tower knows before its linear projection, as linear probes use it."""
         new = [sample for sample in samples if sample.key not in self._features]
         with before_projection(self.encoder.model) as kept:
             for batch, views in decoded(new, self.size):
-                self._encode(views.to(self.encoder.device) / 255)
-                self._features.update(zip((sample.key for sample in batch), kept.pop().float().cpu(), strict=True))
+                made = self._encode(views.to(self.encoder.device) / 255)
+                found = (kept.pop() if kept else made).float().cpu()
+                self._features.update(zip((sample.key for sample in batch), found, strict=True))
         return torch.stack([self._features[sample.key] for sample in samples])
 
 
@@ -77,15 +78,20 @@ def decoded(samples: Sequence[Sample], size: int) -> Iterator[tuple[Sequence[Sam
 
 @contextmanager
 def before_projection(model: nn.Module) -> Iterator[list[Tensor]]:
-    """A list that receives what the image tower gives before its linear projection, at each forward pass."""
+    """While it lasts, encoding a picture tells its features before the projection.
+
+    A tower with a trunk (timm) puts them into the list. One with a projection matrix gives them, of unit length, in
+    place of embeddings. Other towers, such as CLIP's ResNets, have no features but the embedding.
+    """
     visual, kept = model.visual, []
-    projection = getattr(visual, "proj", None)
-    handle = getattr(visual, "trunk", visual).register_forward_hook(lambda module, given, made: kept.append(made))
-    if projection is not None:
-        visual.proj = None
+    trunk, matrix = getattr(visual, "trunk", None), getattr(visual, "proj", None)
+    handle = trunk.register_forward_hook(lambda module, given, made: kept.append(made)) if trunk is not None else None
+    if isinstance(matrix, nn.Parameter):
+        visual.proj = nn.Parameter(torch.eye(len(matrix)).to(matrix), requires_grad=False)
     try:
         yield kept
     finally:
-        handle.remove()
-        if projection is not None:
-            visual.proj = projection
+        if handle is not None:
+            handle.remove()
+        if isinstance(matrix, nn.Parameter):
+            visual.proj = matrix

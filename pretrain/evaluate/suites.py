@@ -18,6 +18,7 @@ SUITES = {
     "linear-probe": ("pretrain.evaluate.linear_probe", "logistic regression on features, penalty swept"),
     "few-shot": ("pretrain.evaluate.few_shot", "probes of 1 to 16 pictures a class against zero-shot"),
     "shift": ("pretrain.evaluate.shift", "the same classes as emoji, photo, sketch, 3D, clip art"),
+    "languages": ("pretrain.evaluate.languages", "foreign labels to English labels and to pictures"),
     "overlap": ("pretrain.evaluate.overlap", "test pictures that are also in the training split"),
     "neighbours": ("pretrain.evaluate.neighbours", "the nearest pictures of some prompts, as a sheet"),
     "confusion": ("pretrain.evaluate.confusion", "which class is taken for which"),
