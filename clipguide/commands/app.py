@@ -14,8 +14,8 @@ AUTH = "CLIPGUIDE_AUTH"
 
 
 def add_arguments(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default 127.0.0.1: this machine)")
-    parser.add_argument("--port", type=int, default=7860, help="the port to listen on; 0: any that is free (default 7860)")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=7860, help="the port; 0: any that is free (default 7860)")
     parser.add_argument("--share", action="store_true", help="also a public address, through Gradio's relay")
     parser.add_argument("--auth", metavar="USER:PASSWORD", help=f"who may enter; better given in the variable {AUTH}")
     parser.add_argument("--runs", type=Path, default=Path("outputs"), help="the folder of the runs (default outputs)")
