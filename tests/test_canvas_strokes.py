@@ -136,7 +136,8 @@ def test_the_process_ends_with_the_drawing(look):
         shown = list(process.frames(lambda paths, ground: drawing.draw_on(ground, paths, 1.0)[0], drawing.paths, 5))
     assert len(shown) == 5
     assert torch.equal(shown[0], torch.ones_like(shown[0]))
-    assert (shown[-1] - picture(drawing)).abs().max() < 0.03  # few strokes are cut into other pieces than all
+    apart = (shown[-1] - picture(drawing)).abs()  # few strokes are cut into other pieces than all are
+    assert apart.mean() < 0.002 and apart.max() < 0.1
 
 
 def photo() -> torch.Tensor:

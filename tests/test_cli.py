@@ -127,8 +127,11 @@ def test_out_is_never_overwritten_and_may_be_a_folder(call, tmp_path):
     assert (tmp_path / "fox.png").read_text() == "mine"
 
 
-def test_video_of_the_kept_frames(call, tmp_path):
-    made = facts(call("generate", "a fox", *TINY, "--steps", 4, "--video", "--save-every", 2, "--json"))
+@pytest.mark.parametrize("kind", ["mp4", "gif"])
+def test_video_of_the_kept_frames(call, tmp_path, kind):
+    told = ("--steps", 4, "--video", "--video-kind", kind, "--save-every", 2)
+    made = facts(call("generate", "a fox", *TINY, *told, "--json"))
+    assert made["video"].endswith(f".{kind}")
     assert (tmp_path / made["video"]).stat().st_size > 500
     frames = sorted(path.name for path in (tmp_path / made["run"] / "frames").iterdir())
     assert frames == ["000000.png", "000002.png", "000004.png"]
@@ -190,7 +193,7 @@ BAD = {
     "unknown command": (["genrate", "a fox"], "did you mean generate"),
     "unknown method": (["generate", "a fox", "--method", "oils"], "unknown method 'oils'; there are: fourier"),
     "unknown flag": (["generate", "a fox", "--stpes", "3"], "did you mean --steps?"),
-    "unknown model": (["generate", "a fox", "--clip", "clip-maxi"], "there is no clip 'clip-maxi'; there are: clip-mini"),
+    "unknown model": (["generate", "a fox", "--clip", "clip-maxi"], "no clip 'clip-maxi'; there are: clip-mini"),
     "unknown device": (["generate", "a fox", "--device", "tpu"], "--device tpu is not here; this machine has: cpu"),
     "no prompt": (["generate"], "no prompt was given"),
     "empty prompt": (["generate", "a fox | "], "is empty"),

@@ -144,7 +144,7 @@ def _copy(picture: Path, ordered: Order) -> Path:
 def _video(ordered: Order, run: runs.Run, copies: Sequence[Path]) -> Path | None:
     if not ordered.output.video or not run.frames():
         return None
-    path = copies[0].with_suffix(".mp4") if copies else run.folder / "video.mp4"
-    path = runs.unused(path)
+    ending = f".{ordered.output.video_kind}"
+    path = runs.unused(copies[0].with_suffix(ending) if copies else run.folder / f"video{ending}")
     video.write(path, (images.read(frame) for frame in run.frames()), fps=ordered.output.fps)
     return path
