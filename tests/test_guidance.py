@@ -52,54 +52,24 @@ def bordered() -> torch.Tensor:
     return image
 
 
-LOSSES = {  # name -> (loss, a picture at its optimum, its value there)
-    "palette": (palette(COLOURS), stripes(), 0.0),
-    "left-right": (symmetry("left-right"), (noise() + noise().flip(-1)) / 2, 0.0),
-    "top-bottom": (symmetry("top-bottom"), (noise() + noise().flip(-2)) / 2, 0.0),
-    "both": (symmetry("both"), noise(1, 3, 1, 1).expand(1, 3, 16, 20), 0.0),
-    "turn": (symmetry("turn"), (noise() + noise().flip(-2, -1)) / 2, 0.0),
-    "edge": (edge(torch.ones(3), 0.2), bordered(), 0.0),
-    "centre": (composition("centre"), torch.zeros(1, 3, 16, 16), 0.0),
-    "thirds": (composition("thirds"), spot_at(6, 12), None),
-    "balance": (composition("balance"), spot_at(9, 4).repeat(1, 1, 1, 2), None),
-    "focus": (focus(None, 0.3), torch.full((1, 3, 16, 20), 0.4), 0.0),
-    "focus on white": (focus(torch.ones(3), 0.3), torch.ones(1, 3, 16, 20), 0.0),
-    "saturation": (saturation(), torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1).expand(1, 3, 16, 20), None),
-    "grey": (saturation(), torch.full((1, 3, 16, 20), 0.5), 0.0),
+LOSSES = {  # name -> (loss, a picture where it is 0)
+    "palette": (palette(COLOURS), stripes()),
+    "left-right": (symmetry("left-right"), (noise() + noise().flip(-1)) / 2),
+    "top-bottom": (symmetry("top-bottom"), (noise() + noise().flip(-2)) / 2),
+    "both": (symmetry("both"), noise(1, 3, 1, 1).expand(1, 3, 16, 20)),
+    "turn": (symmetry("turn"), (noise() + noise().flip(-2, -1)) / 2),
+    "edge": (edge(torch.ones(3), 0.2), bordered()),
+    "centre": (composition("centre"), torch.zeros(1, 3, 16, 16)),
+    "focus": (focus(None, 0.3), torch.full((1, 3, 16, 20), 0.4)),
+    "focus on white": (focus(torch.ones(3), 0.3), torch.ones(1, 3, 16, 20)),
+    "grey": (saturation(), torch.full((1, 3, 16, 20), 0.5)),
 }
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_gradients_are_finite_at_the_start_and_at_the_optimum(name):
-    loss, best, there = LOSSES[name]
-    for image in (noise(), best, torch.zeros_like(best), torch.ones_like(best)):
-        leaf = image.clone().requires_grad_()
-        result = value(loss, leaf)
-        result.backward()
-        assert result.shape == () and result.isfinite() and leaf.grad.isfinite().all()
-    if there is not None:
-        assert value(loss, best).abs() < 1e-6
-
-
-@pytest.mark.parametrize("name", [name for name in LOSSES if name != "grey"])
-def test_descent_lowers_it(name):
-    loss, _, _ = LOSSES[name]
-    image = noise(1, 3, 16, 20)
-    leaf = image.clone().requires_grad_()
-    optimiser = torch.optim.Adam([leaf], lr=0.02)
-    for _ in range(30):
-        optimiser.zero_grad()
-        value(loss, leaf).backward()
-        optimiser.step()
-        leaf.data.clamp_(0, 1)
-    assert value(loss, leaf) < value(loss, image) - 1e-5
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_a_batch_of_equal_pictures_costs_what_one_costs(name):
-    loss, _, _ = LOSSES[name]
-    image = noise(1, 3, 16, 20)
-    torch.testing.assert_close(value(loss, image), value(loss, image.expand(3, -1, -1, -1)))
+def test_it_is_nought_at_its_optimum(name):
+    loss, best = LOSSES[name]
+    assert value(loss, best).abs() < 1e-6 < value(loss, noise()).abs()
 
 
 def test_the_centre_of_weight_is_where_the_subject_is():

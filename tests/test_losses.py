@@ -44,6 +44,16 @@ def from_photo(loss):
     return changed
 
 
+def lopsided(loss):
+    """The loss of the picture with its left side fading to black: noise alone is balanced already."""
+    fade = torch.linspace(0, 1, 32)
+
+    def of_the_faded(scene: Scene) -> Tensor:
+        return loss(Scene({"image": scene.image() * fade}, scene.tick, {}))
+
+    return of_the_faded
+
+
 def spot(encoder, text: str):
     """The loss of a text for the left half."""
     mask = (torch.arange(32) < 16).float().expand(1, 1, 32, 32)
@@ -70,9 +80,9 @@ LOSSES = {
     "symmetry": lambda encoder: (symmetry("both"), GREY),
     "turned symmetry": lambda encoder: (symmetry("turn"), GREY),
     "edge": lambda encoder: (edge(torch.full((3,), 0.3), 0.1), GREY),
-    "centre": lambda encoder: (composition("centre"), GREY),
+    "centre": lambda encoder: (lopsided(composition("centre")), GREY),
     "thirds": lambda encoder: (composition("thirds"), None),
-    "balance": lambda encoder: (composition("balance"), GREY),
+    "balance": lambda encoder: (lopsided(composition("balance")), GREY),
     "focus": lambda encoder: (focus(), GREY),
     "spot": lambda encoder: (spot(encoder, "a fox"), None),
     "spot, pushed away": lambda encoder: (spot(encoder, "a fox:-1"), None),

@@ -10,15 +10,13 @@ from clipguide import images, schedules
 from clipguide.brief import Brief
 from clipguide.canvases.averaged import Averaged
 from clipguide.canvases.fourier import Fourier
-from clipguide.core import Step, Term, optimise
+from clipguide.core import Step, optimise
 from clipguide.cutouts import crops
-from clipguide.losses.prompt import prompt_terms
-from clipguide.losses.smooth import smooth
-from clipguide.options import Guided
+from clipguide.losses.guidance import Composed, guidance
 from clipguide.weights import Models
 
 
-class Settings(Guided):
+class Settings(Composed):
     lr: float = Field(0.1, gt=0, le=10, description="learning rate of the spectrum")
     decay: float = Field(1.0, ge=0, le=3, description="power of 1/frequency; higher is smoother")
     contrast: float = Field(0.3, ge=0, le=2, description="strength of the random start")
@@ -39,10 +37,10 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     )
     if brief.init is not None:
         spectrum.load(images.read(brief.init, brief.size))
-    terms = prompt_terms(brief.prompts, judges, cutouts, templates=settings.templates, margin=settings.negative_margin)
+    terms = guidance(brief, settings, judges, cutouts)
     yield from optimise(
         Averaged(spectrum, settings.average).to(models.device),
-        [*terms, Term("smooth", smooth(), settings.smooth)],
+        terms,
         steps=settings.steps,
         seconds=brief.seconds,
         seed=brief.seed,

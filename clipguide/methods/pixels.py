@@ -10,15 +10,13 @@ from clipguide import images, schedules
 from clipguide.brief import Brief
 from clipguide.canvases.averaged import Averaged
 from clipguide.canvases.pixels import Pixels
-from clipguide.core import Step, Term, optimise
+from clipguide.core import Step, optimise
 from clipguide.cutouts import crops
-from clipguide.losses.prompt import prompt_terms
-from clipguide.losses.smooth import smooth
-from clipguide.options import Guided
+from clipguide.losses.guidance import Composed, guidance
 from clipguide.weights import Models
 
 
-class Settings(Guided):
+class Settings(Composed):
     lr: float = Field(0.02, gt=0, le=1, description="learning rate of the pixels")
     smooth: float = Field(2.0, ge=0, le=100, description="weight of total variation; higher is calmer")
     average: float = Field(0.9, ge=0, lt=1, description="moving average of the picture; 0 shows the last step")
@@ -30,12 +28,10 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     pixels = Pixels(brief.size, rng=brief.rng(), lr=settings.lr, batch=brief.batch)
     if brief.init is not None:
         pixels.load(images.read(brief.init, brief.size))
-    terms = prompt_terms(
-        brief.prompts, judges, cutouts, templates=settings.templates, margin=settings.negative_margin
-    )
+    terms = guidance(brief, settings, judges, cutouts)
     yield from optimise(
         Averaged(pixels, settings.average).to(models.device),
-        [*terms, Term("smooth", smooth(), settings.smooth)],
+        terms,
         steps=settings.steps,
         seconds=brief.seconds,
         seed=brief.seed,
