@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -13,7 +14,7 @@ from clipguide.errors import UserError
 from clipguide.options import Option, show
 from clipguide.weights import Checkpoint
 
-PICTURES = ("init", "mask")  # path fields that take a picture; others take a drawing or a mesh
+DRAWINGS = re.compile(r"\b(SVG|OBJ|PLY|GLB|mesh)\b")  # in the help of a path field that takes no picture
 SLIDER_STEPS = 1024  # a wider range of whole numbers is typed
 SLIDER_RANGE = 4.0  # a wider range of fractions is typed
 
@@ -33,6 +34,13 @@ class Catalogue:
         return self.names(entry.kind) if entry else []
 
 
+def medium(option: Option) -> Literal["picture", "drawing", "folder"]:
+    """What a path field takes, by its help.  Folders cannot be sent."""
+    if re.search(r"\bfolder\b", option.help):
+        return "folder"
+    return "drawing" if DRAWINGS.search(option.help) else "picture"
+
+
 def control(option: Option, value: Any, catalogue: Catalogue, root: Path) -> gr.components.Component:
     """The control of a setting, with its range, its help and a value."""
     label, info = option.name.replace("_", " "), option.help
@@ -46,7 +54,7 @@ def control(option: Option, value: Any, catalogue: Catalogue, root: Path) -> gr.
     if option.kind in ("int", "float") and not option.optional:
         return _number(option, value, label, info)
     if option.kind == "path":
-        if option.name in PICTURES:
+        if medium(option) == "picture":
             return boxes.Picture(root, f"{label}: {info}", value=value)
         return gr.File(label=f"{label}: {info}", file_count="single", height=120, interactive=True)
     return gr.Textbox("" if value is None else show(value), label=label, info=info, max_lines=1, interactive=True)
@@ -78,7 +86,7 @@ def values(options: Sequence[Option], given: Sequence[Any], catalogue: Catalogue
     for option, value in zip(options, given, strict=True):
         if value is None or value == "":
             continue
-        if option.kind == "path" and option.name not in PICTURES:
+        if option.kind == "path" and medium(option) == "drawing":
             value = str(uploads.keep(root, value, drawing=True))
         found[option.name] = checked(option, value, catalogue, root)
     return found

@@ -17,7 +17,6 @@ from clipguide.errors import UserError
 from clipguide.options import Common, options
 
 UPFRONT = ("strength", "keep")  # settings that stand beside the photo, where a method has them
-SIDE = 256  # px of the longer side in which the change is worked out
 
 
 def editing() -> dict[str, str]:
@@ -46,6 +45,16 @@ class Page:
                 )
                 self.method = gr.Dropdown(
                     list(names), value=first, label="Method", info=names[first], interactive=True, elem_id="edit-method"
+                )
+                self.side = gr.Slider(
+                    64,
+                    1024,
+                    256,
+                    step=16,
+                    label="Worked out at, px",
+                    info="the photo keeps its own size",
+                    interactive=True,
+                    elem_id="edit-side",
                 )
                 self.own = gr.Column()
             with gr.Column(scale=6, min_width=320):
@@ -87,7 +96,7 @@ class Page:
         gr.on(
             [self.start.click, self.prompt.submit],
             self._start,
-            [self.photo, self.prompt, self.method, *controls],
+            [self.photo, self.prompt, self.method, self.side, *controls],
             outputs,
             api_visibility="private",
             show_progress="hidden",
@@ -108,7 +117,7 @@ class Page:
             return "Paint over what should change; nothing painted means all of it."
         return "This method changes the whole photo; paint on it is not used."
 
-    def _plan(self, painting: tuple, prompt: str, method: str, own: tuple) -> Job:
+    def _plan(self, painting: tuple, prompt: str, method: str, side: int, own: tuple) -> Job:
         photo, mask = painting
         if photo is None:
             raise UserError("no photo is chosen; drop one into the box on the left")
@@ -116,13 +125,13 @@ class Page:
         if mask is not None and any(option.name == "mask" for option in own_options(method)):
             chosen["mask"] = mask
         height, width = images.read(photo).shape[-2:]
-        scale = min(1.0, SIDE / max(height, width))
+        scale = min(1.0, side / max(height, width))
         chosen["size"] = tuple(max(16, round(part * scale)) for part in (width, height))
         return self.studio.start(texts(self.studio.root, prompt or ""), method, chosen)
 
-    async def _start(self, painting: tuple, prompt: str, method: str, *own: Any) -> AsyncIterator[tuple]:
+    async def _start(self, painting: tuple, prompt: str, method: str, side: int, *own: Any) -> AsyncIterator[tuple]:
         try:
-            job = await asyncio.to_thread(self._plan, painting, prompt, method, own)
+            job = await asyncio.to_thread(self._plan, painting, prompt, method, side, own)
         except UserError as error:
             raise uploads.refused(error) from None
         yield *(gr.skip(),) * 5, gr.update(visible=False)

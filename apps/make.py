@@ -107,15 +107,10 @@ class Page:
         )
         self.use_example = gr.Button(f"Example: {example(DEFAULT)}", size="sm", variant="secondary", elem_id="example")
         preset = gr.Radio(list(PRESETS), value="standard", label="Quality", interactive=True, elem_id="preset")
-        with gr.Row():
-            aspect = gr.Dropdown(list(ASPECTS), value="square", label="Shape", min_width=120, interactive=True)
-            side = gr.Slider(
-                64, 1024, 256, step=GRID, label="Longer side, px", min_width=160, interactive=True, elem_id="side"
-            )
-        with gr.Row(elem_classes="tight"):
-            seed = gr.Number(
-                0, label="Seed", info="the same seed, the same picture", precision=0, minimum=0, interactive=True
-            )
+        side = gr.Slider(64, 1024, 256, step=GRID, label="Longer side in px", interactive=True, elem_id="side")
+        with gr.Row(equal_height=True):
+            aspect = gr.Dropdown(list(ASPECTS), value="square", label="Shape", min_width=110, interactive=True)
+            seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=110, interactive=True, elem_id="seed")
             self.dice = gr.Button("🎲 Roll", scale=0, min_width=96, elem_id="dice")
         with gr.Accordion("Leave out, image prompts, start image", open=False):
             negative = gr.Textbox(label="Leave out", placeholder="text | blurry", max_lines=2, interactive=True)

@@ -24,7 +24,7 @@ class Page:
         """found: name -> faults, for what was verified."""
         rows = "".join(self._row(weights.describe(entry), found) for entry in self.studio.models.manifest.values())
         head = "".join(f'<th scope="col">{name}</th>' for name in ("Model", "Kind", "Size", "Licence", "Files"))
-        return f"<div class=\"scroll\"><table class=\"models\"><thead><tr>{head}</tr></thead>{rows}</table></div>"
+        return f'<div class="scroll"><table class="models"><thead><tr>{head}</tr></thead>{rows}</table></div>'
 
     def _row(self, row: dict[str, Any], found: dict[str, list[str]]) -> str:
         size = f"{row['bytes'] / 1e6:.1f} MB" if row["bytes"] else "–"

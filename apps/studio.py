@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from apps import uploads
-from apps.controls import Catalogue
+from apps.controls import Catalogue, medium
 from apps.runner import Job, Runner
 from apps.safety import Screen
 from clipguide import api, runs
@@ -61,7 +61,8 @@ def methods() -> dict[str, str]:
 def own_options(method: str) -> list[Option]:
     """The settings that a method's page shows: its own, and what is left of those of every method."""
     common = [option for option in options(Common) if option.name not in OWN_PLACE]
-    return options(api.method(method).Settings) + common
+    own = [*options(api.method(method).Settings), *common]
+    return [option for option in own if option.kind != "path" or medium(option) != "folder"]
 
 
 def example(method: str) -> str:
@@ -71,7 +72,7 @@ def example(method: str) -> str:
 
 def needs_photo(method: str) -> Literal["never", "may", "must"]:
     """Whether the method starts from a photo."""
-    return getattr(api.method(method).Settings, "photo", "may")
+    return getattr(api.method(method).Settings, "photo", "may")  # a plugin may say nothing
 
 
 def texts(root: Path, prompt: str, negative: str = "", pictures: Sequence[str] = (), weight: float = 1.0) -> list[str]:

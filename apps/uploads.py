@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import html
+import os
 import re
 import threading
 from pathlib import Path
@@ -18,7 +19,7 @@ from clipguide import images
 from clipguide.errors import UserError
 
 MAX_BYTES = 32 << 20
-MAX_PIXELS_SIDE = 2048  # px that an uploaded picture's longer side is shrunk to
+LONGEST = 2048  # px that an uploaded picture's longer side is shrunk to
 DRAWINGS = (".svg", ".obj", ".ply", ".glb", ".stl")  # kept as they are
 FOLDER = "uploads"
 _one_at_a_time = threading.Lock()  # a large picture takes 0.5 GB while it is decoded
@@ -43,7 +44,7 @@ def keep(root: Path, path: Path | str, name: str | None = None, *, drawing: bool
 def _picture(path: Path, name: str) -> bytes:
     try:
         with _one_at_a_time:
-            return images.laundered(path, MAX_PIXELS_SIDE)
+            return images.laundered(path, LONGEST)
     except UserError as error:
         raise UserError(str(error).replace(repr(str(path)), name).replace(str(path), name)) from None
 
@@ -60,7 +61,7 @@ def _drawing(path: Path, name: str) -> tuple[bytes, str]:
 def plain(label: str, text: str) -> str:
     """A field's text, checked to name no file: `@FILE`, and everything with a slash or a leading dot or tilde."""
     for part in re.split(r"[|,]", text):
-        if re.match(r"\s*(@|~|\.\D)", part) or re.search(r"[/\\]", part):
+        if re.match(r"\s*(@|~|\.\D)", part) or re.search(r"[/\\]", part) or os.path.lexists(part.strip()):
             raise UserError(f"{label}: '{text.strip()}' looks like a file; files are only taken as uploads")
     return text
 

