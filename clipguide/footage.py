@@ -15,7 +15,7 @@ from clipguide import images, video
 from clipguide.errors import UserError
 from clipguide.models.restyler import Restyler, redraw
 from clipguide.plans import plan
-from clipguide.styling import Photo, fitted
+from clipguide.styling import Photo, enlarged, fitted
 from clipguide.weights import Models
 
 METHODS = ("clipstyler", "clipstyler-fast")
@@ -58,7 +58,8 @@ def stylise(
     restyler = getattr(step.canvas, "canvas", step.canvas).restyler
     restyler.remember(torch.cat([fitted(frame, planned.common.size) for frame in keys]).to(models.device))
     mask = planned.settings.mask and images.read_alpha(planned.settings.mask, _size(keys[0])).to(models.device)
-    film = Photo(keys[0], keys[0], mask, planned.settings.keep, planned.settings.strength)
+    settings = planned.settings
+    film = Photo(keys[0], keys[0], mask, settings.keep, settings.strength, settings.detail)
     frames = _steady(_restyled(source, restyler.eval(), film, models.device, planned.common.size))
     video.write(out, _counted(frames, total, report), fps=max(1, round(video.rate(source))))
 
@@ -84,8 +85,8 @@ def _restyled(
     for frame in video.read(source):
         frame = frame.to(device)
         small = fitted(frame, box)
-        change = redraw(restyler, small, LARGEST).clamp(0, 1) - small
-        large = (frame + F.interpolate(change, frame.shape[-2:], mode="bicubic", antialias=True)).clamp(0, 1)
+        styled = redraw(restyler, small, LARGEST).clamp(0, 1)
+        large = enlarged(styled, frame) + film.detail * (frame - enlarged(small, frame))
         yield frame, film.changed(frame, large) - frame
 
 

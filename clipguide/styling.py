@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch.nn.functional as F
 from pydantic import Field
@@ -27,12 +27,18 @@ Keep = Literal["none", "colours", "luminance"]
 class Styling(Guided):
     """`size` is the box in which the style is worked out; the photo keeps its aspect and comes back at its own size."""
 
+    photo: ClassVar = "must"
+
     strength: float = Field(1.0, ge=0, le=1, description="how far from the photo to the style; 0 is the photo itself")
     mask: Path | None = Field(None, description="an image file; the style shows where it is opaque, or else light")
     mask_text: str | None = Field(None, description="what the style shall be laid on, in words, such as 'the sky'")
     mask_invert: bool = Field(False, description="lay the style everywhere but on the mask")
     feather: float = Field(0.02, ge=0, le=0.5, description="softness of the mask's edge, as a share of the longer side")
     keep: Keep = Field("none", description="what of the photo stays: nothing, its colours, or its luminance")
+    templates: Literal["none", "picture", "photo", "painting"] = Field(
+        "picture", description="sentences that styles and source are put into, their embeddings averaged"
+    )
+    detail: float = Field(0.3, ge=0, le=1, description="share of the photo's detail finer than `size` that comes back")
     source: str = Field("a photo", description="what the photo is now, in words; the style is the way from there")
     features: str = Field("clip-mini", description="network whose features hold the content: a CLIP's name, or vgg19")
 
@@ -49,6 +55,7 @@ class Photo:
     mask: Tensor | None
     keep: Keep
     strength: float
+    detail: float = 1.0
 
     @property
     def size(self) -> tuple[int, int]:
@@ -66,19 +73,21 @@ class Photo:
         return self.small + self.strength * (styled - self.small)
 
     def restored(self, styled: Tensor) -> Tensor:
-        """The result at the photo's own size: the photo, and the change enlarged.  The photo's finest detail stays."""
-        change = F.interpolate(styled - self.small, self.original.shape[-2:], mode="bicubic", antialias=True)
-        return (self.original + self.strength * change).clamp(0, 1)
+        """The result at the photo's own size: the styled picture enlarged, with some of the photo's finest detail."""
+        return self.redrawn(enlarged(styled, self.original) + self.detail * self._finest())
+
+    def _finest(self) -> Tensor:
+        return self.original - enlarged(self.small, self.original)
 
     def redrawn(self, large: Tensor) -> Tensor:
-        """The result from a picture that was drawn at the photo's own size."""
+        """The result from a picture of the photo's own size."""
         return self.changed(self.original, large)
 
     def changed(self, photo: Tensor, large: Tensor) -> Tensor:
-        """As `redrawn`, for another picture of whatever size with this photo's mask and settings: a video's frame."""
+        """As `redrawn`, for another picture of any size with this photo's mask and settings: a video's frame."""
         mask = self.mask
         if mask is not None and mask.shape[-2:] != photo.shape[-2:]:
-            mask = F.interpolate(mask, photo.shape[-2:], mode="bilinear")
+            mask = F.interpolate(mask, photo.shape[-2:], mode="bilinear")  # 0 stays 0: outside lies the photo itself
         return photo + self.strength * (confine(large, photo, mask, self.keep) - photo)
 
 
@@ -89,7 +98,7 @@ def open_photo(brief: Brief, settings: Styling, models: Models, method: str) -> 
     original = images.read(brief.init).to(models.device)
     small = fitted(original, brief.size)
     mask = _mask(small, settings, models)
-    return Photo(original, small, mask, settings.keep, settings.strength)
+    return Photo(original, small, mask, settings.keep, settings.strength, settings.detail)
 
 
 def fitted(image: Tensor, box: tuple[int, int]) -> Tensor:
@@ -100,6 +109,13 @@ def fitted(image: Tensor, box: tuple[int, int]) -> Tensor:
         return image
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
     return F.interpolate(image, size, mode="bicubic", antialias=True).clamp(0, 1)
+
+
+def enlarged(image: Tensor, like: Tensor) -> Tensor:
+    """(B, 3, h, w) at the size of `like`."""
+    if image.shape[-2:] == like.shape[-2:]:
+        return image
+    return F.interpolate(image, like.shape[-2:], mode="bicubic", antialias=True)
 
 
 def _mask(small: Tensor, settings: Styling, models: Models) -> Tensor | None:

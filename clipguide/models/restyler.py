@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from clipguide.errors import UserError
 
 NARROWEST, DEEPEST = 4, 16  # limits of width and blocks that a file may ask for
+SHEETS, PERIOD = 2, 256  # of the noise; PERIOD in px, after which it repeats
 
 
 class Restyler(nn.Module):
@@ -21,6 +22,7 @@ class Restyler(nn.Module):
     nothing instead and spends its first hundred steps on finding the photo again.  Skips add instead of concatenating.
 
     width: channels at full size; 2x at half, 4x at a quarter, where `blocks` residual blocks lie.
+    Beside the photo it sees two sheets of fixed noise, so that it can paint a texture where the photo is flat.
     copies: so many networks side by side, as groups of one: picture i of a batch goes through network i alone.
     In training mode each picture is normalised by its own statistics; in eval mode by those of the pictures seen in
     training, so that tiles of a photo, or frames of a video, come out alike.
@@ -33,7 +35,9 @@ class Restyler(nn.Module):
         def conv(inner: int, outer: int, stride: int = 1) -> nn.Module:
             return _Conv(inner * copies, outer * copies, stride, copies)
 
-        self.stem, self.down1, self.down2 = conv(3, width), conv(width, 2 * width, 2), conv(2 * width, 4 * width, 2)
+        self.register_buffer("noise", _noise(), persistent=False)
+        self.stem, self.down1 = conv(3 + SHEETS, width), conv(width, 2 * width, 2)
+        self.down2 = conv(2 * width, 4 * width, 2)
         self.middle = nn.ModuleList(conv(4 * width, 4 * width) for _ in range(blocks))
         self.up1, self.up2 = conv(4 * width, 2 * width), conv(2 * width, width)
         self.last = nn.Conv2d(width * copies, 3 * copies, 3, padding=1, padding_mode="reflect", groups=copies)
@@ -43,9 +47,10 @@ class Restyler(nn.Module):
                 nn.init.zeros_(module.bias)
         nn.init.zeros_(self.last.weight)
 
-    def forward(self, photo: Tensor) -> Tensor:
-        x = photo.reshape(-1, 3 * self.copies, *photo.shape[-2:])  # (B / copies, 3 * copies, H, W)
-        full = self.stem(x - 0.5)  # (., width * copies, H, W)
+    def forward(self, photo: Tensor, at: tuple[int, int] = (0, 0)) -> Tensor:
+        """at: where the photo's upper left corner lies in a larger one, (top, left) in px; the noise lies still."""
+        x = torch.cat([photo - 0.5, self._noise_like(photo, at)], 1)
+        full = self.stem(x.reshape(-1, x.shape[1] * self.copies, *x.shape[-2:]))  # (B / copies, width * copies, H, W)
         half = self.down1(full)
         deep = self.down2(half)
         for block in self.middle:
@@ -53,6 +58,11 @@ class Restyler(nn.Module):
         half = half + self.up1(_enlarge(deep, half))
         full = full + self.up2(_enlarge(half, full))
         return photo + self.last(full).reshape(photo.shape)
+
+    def _noise_like(self, photo: Tensor, at: tuple[int, int]) -> Tensor:
+        sides = zip(at, photo.shape[-2:], strict=True)
+        rows, columns = (torch.arange(start, start + side, device=photo.device) % PERIOD for start, side in sides)
+        return self.noise[:, rows][:, :, columns].to(photo).expand(len(photo), -1, -1, -1)
 
     @torch.no_grad()
     def remember(self, photos: Tensor) -> None:
@@ -65,6 +75,14 @@ class Restyler(nn.Module):
         self.train(was_training)
         for norm in norms:
             norm.momentum = 0.1
+
+
+def _noise() -> Tensor:
+    """(SHEETS, PERIOD, PERIOD) about 0, the same in every network: grain of 1 px and of 4 px, without a seam."""
+    rng = torch.Generator().manual_seed(0)
+    fine = torch.rand(1, 1, PERIOD, PERIOD, generator=rng)
+    coarse = torch.rand(1, 1, PERIOD // 4, PERIOD // 4, generator=rng)
+    return torch.cat([fine, F.interpolate(coarse, scale_factor=4.0, mode="nearest")], 1)[0] - 0.5
 
 
 class _Conv(nn.Module):
@@ -97,7 +115,7 @@ def redraw(restyler: Restyler, photo: Tensor, tile: int, overlap: int = 32) -> T
         for left, wide in _spans(width, tile, overlap):
             window = (..., slice(top, top + tall), slice(left, left + wide))
             fade = _fade(tall, overlap)[:, None] * _fade(wide, overlap)
-            drawn[window] += restyler(photo[window]) * fade.to(photo)
+            drawn[window] += restyler(photo[window], (top, left)) * fade.to(photo)
             weight[window] += fade.to(photo)
     return drawn / weight
 
