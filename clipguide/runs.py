@@ -101,8 +101,6 @@ class Run:
 
     def load_state(self) -> dict[str, Any] | None:
         """None where no state was saved.  UserError when it is damaged.  Executes no code."""
-        import pickle
-
         import torch
 
         path = self.folder / "state.pt"
@@ -110,8 +108,8 @@ class Run:
             return None
         try:
             return torch.load(path, weights_only=True)
-        except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
-            raise UserError(f"{path} is damaged ({str(error).splitlines()[0]}); rerun the recipe instead") from None
+        except Exception as error:  # damage shows as any of a dozen errors that share no base class
+            raise UserError(f"{path} is damaged ({_first_line(error)}); rerun the recipe instead") from None
 
     def forget_state(self) -> None:
         """The run is over: there is nothing left to resume."""
@@ -131,6 +129,10 @@ class Run:
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _line(entry: Mapping[str, Any]) -> str:
