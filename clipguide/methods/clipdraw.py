@@ -27,7 +27,8 @@ GROUND = 0.4  # of the strokes that start from a photo are dealt out evenly, the
 
 
 class Settings(Composed, Drawing):
-    steps: int = Field(150, ge=0, le=100_000, description="updates of the drawing")
+    steps: int = Field(200, ge=0, le=100_000, description="updates of the drawing")
+    cutouts: int = Field(8, ge=1, le=1024, description="views of the drawing that CLIP judges in a step")
     filled: float = Field(0.0, ge=0, le=1, description="share of the shapes that are areas instead of strokes")
     svg: Path | None = Field(None, description="an SVG drawing to start from, instead of random strokes")
     negative_space: float = Field(0.0, ge=0, le=1, description="share of the paper that should stay bare")
@@ -57,7 +58,7 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
 def views(count: int, paper: Tensor) -> Cutouts:
     """Nearly the whole drawing, bent in perspective, on its paper: CLIPDraw's two augmentations and no other.
 
-    The paper's windows show 0.7 to 0.9 of the picture's area; half of ours show all of it.
+    CLIPDraw's windows show 0.7 to 0.9 of the picture's area; half of ours show all of it.
     """
     plain = {"jitter": 0.0, "noise": 0.0, "erase": 0.0}
     return on(paper, crops(count, zoom=(0.75, 0.95), wide=0.5, turn=5.0, perspective=0.3, **plain))
@@ -71,7 +72,7 @@ def _read(path: Path, brief: Brief) -> Paths:
 
 
 def _start(brief: Brief, settings: Settings, judges: Sequence[Judge]) -> Paths:
-    """Random strokes, or along the contours of the photo that the picture starts from, the widest at the back."""
+    """Random strokes, or strokes along the contours of the photo that the picture starts from, in its colours."""
     amount, look, rng = settings.amount(settings.filled), LOOKS[settings.look], brief.rng()
     if brief.init is None:
         return starts.random(amount, brief.size, look, rng, batch=brief.batch)
