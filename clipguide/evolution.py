@@ -31,7 +31,7 @@ class Search:
 
     population: int = 32
     spread: float = 2.0
-    speed: float = 4.0
+    speed: float = 8.0
     adapt: float = 0.1
 
 

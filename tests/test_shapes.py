@@ -95,7 +95,7 @@ class Steps(torch.nn.Module):
 
 def test_evolution_needs_no_gradient():
     target = torch.tensor([0.9, 0.1, 0.3]).view(1, 3, 1, 1).expand(1, 3, 4, 4)
-    *_, last = evolve(Steps(), [to(target)], Search(population=16), steps=60)
+    *_, last = evolve(Steps(), [to(target)], Search(population=16, speed=3.0), steps=60)
     assert last.last and (last.image - target).abs().max() < 0.08
 
 

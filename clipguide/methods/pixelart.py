@@ -21,6 +21,7 @@ from clipguide.weights import Models
 
 
 class Settings(Composed):
+    steps: int = Field(150, ge=0, le=100_000, description="updates of the picture")
     cells: Shape = Field("square", description="shape of the cells")
     cell: float = Field(4.0, ge=1, le=256, description="width of a cell in px")
     cell_aspect: float = Field(1.0, ge=0.1, le=10, description="width over height of a cell; 2: the C64's wide pixels")
@@ -34,6 +35,7 @@ class Settings(Composed):
     symmetry: Symmetry = Field("none", description="exact symmetry of the grid; turn: the same upside down")
     transparent: bool = Field(False, description="cells may be clear; sprite.png has them so")
     clear: float = Field(0.3, ge=0, le=100, description="weight of emptiness in a transparent picture")
+    smooth: float = Field(0.2, ge=0, le=100, description="weight of total variation; higher is calmer")
     lr: float = Field(0.1, gt=0, le=10, description="learning rate of the cells")
     contrast: float = Field(0.3, ge=0, le=2, description="strength of the random start")
     decay: float = Field(1.5, ge=0, le=3, description="power of 1/frequency; higher is smoother")

@@ -19,19 +19,20 @@ from clipguide.weights import Models
 
 
 class Settings(Composed):
+    steps: int = Field(150, ge=0, le=100_000, description="updates of the picture")
     shape: Kind = Field("triangle", description="what the picture is made of")
     count: int = Field(50, ge=1, le=2000, description="how many shapes")
     ground: str = Field("white", description="colour behind the shapes: a CSS name or #rrggbb")
     learn_ground: bool = Field(True, description="the ground's colour is found too")
-    lr: float = Field(0.02, gt=0, le=1, description="learning rate of places, in shares of the shorter side")
-    lr_colour: float = Field(0.02, gt=0, le=1, description="learning rate of colours")
-    lr_opacity: float = Field(0.02, gt=0, le=1, description="learning rate of opacities")
+    lr: float = Field(0.03, gt=0, le=1, description="learning rate of places, in shares of the shorter side")
+    lr_colour: float = Field(0.05, gt=0, le=1, description="learning rate of colours")
+    lr_opacity: float = Field(0.05, gt=0, le=1, description="learning rate of opacities")
     by: Literal["gradient", "evolution"] = Field(
         "gradient", description="follow CLIP's gradient, or try a population of pictures a step and use none"
     )
     population: int = Field(32, ge=2, le=1024, multiple_of=2, description="pictures that evolution tries in a step")
     spread: float = Field(2.0, gt=0, le=100, description="how different evolution's tries are, in learning rates")
-    speed: float = Field(4.0, gt=0, le=1000, description="evolution's longest step, in learning rates, of all numbers")
+    speed: float = Field(8.0, gt=0, le=1000, description="evolution's longest step, in learning rates, of all numbers")
 
 
 def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
