@@ -26,7 +26,9 @@ class Picture(gr.Image):
 
     is_template = True  # for Gradio: shown as the image box it derives from
 
-    def __init__(self, root: Path, label: str, *, value: str | None = None, height: int = 200) -> None:
+    def __init__(
+        self, root: Path, label: str, *, value: str | None = None, height: int = 200, elem_id: str | None = None
+    ) -> None:
         super().__init__(
             value,
             type="filepath",
@@ -36,6 +38,7 @@ class Picture(gr.Image):
             height=height,
             buttons=[],
             interactive=True,
+            elem_id=elem_id,
         )
         self.root = root
 
@@ -48,7 +51,7 @@ class Painter(gr.ImageEditor):
 
     is_template = True
 
-    def __init__(self, root: Path, label: str, *, height: int = 420) -> None:
+    def __init__(self, root: Path, label: str, *, height: int = 420, elem_id: str | None = None) -> None:
         brush = gr.Brush(colors=["#f43f5e"], default_color="#f43f5e", color_mode="fixed")
         super().__init__(
             label=label,
@@ -60,6 +63,7 @@ class Painter(gr.ImageEditor):
             layers=gr.LayerOptions(allow_additional_layers=False),
             buttons=[],
             interactive=True,
+            elem_id=elem_id,
             placeholder="Drop a photo here, then paint where the style goes",
         )
         self.root = root

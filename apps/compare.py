@@ -49,7 +49,13 @@ class Page:
                     '<p class="quiet">Scores stand here: the cosine, and each text\'s share.</p>',
                     elem_id="compare-table",
                 )
-                heat = gr.Gallery(label="Where the first text is found", columns=3, object_fit="contain", visible=False)
+                heat = gr.Gallery(
+                    label="Where the first text is found",
+                    columns=3,
+                    object_fit="contain",
+                    visible=False,
+                    elem_id="compare-heat",
+                )
         options = {"api_visibility": "private", "concurrency_limit": 1, "concurrency_id": "compare"}
         score.click(self._score, [pictures, said, clip], table, **options)
         where.click(self._where, [pictures, said, clip], heat, **options)

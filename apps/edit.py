@@ -20,10 +20,12 @@ UPFRONT = ("strength", "keep")  # settings that stand beside the photo, where a 
 
 
 def editing() -> dict[str, str]:
-    """The methods that start from a photo, those that need one first."""
+    """The methods that start from a photo, those first that lay a style on it."""
     lines = methods()
     kinds = {name: needs_photo(name) for name in lines}
-    return {name: lines[name] for wanted in ("must", "may") for name in lines if kinds[name] == wanted}
+    able = [name for wanted in ("must", "may") for name in lines if kinds[name] == wanted]
+    able.sort(key=lambda name: not any(option.name == UPFRONT[0] for option in own_options(name)))
+    return {name: lines[name] for name in able}
 
 
 class Page:
@@ -34,7 +36,7 @@ class Page:
         first = next(iter(names))
         with gr.Row(elem_classes="columns"):
             with gr.Column(scale=6, min_width=320):
-                self.photo = boxes.Painter(studio.root, "Photo: drop one here, then paint where it should change")
+                self.photo = boxes.Painter(studio.root, "Photo", elem_id="edit-photo")
                 self.hint = gr.Markdown(self._hint(first), elem_classes="hint")
                 self.prompt = gr.Textbox(
                     label="What it should become",
@@ -90,7 +92,7 @@ class Page:
         upfront = [option for option in shown if option.name in UPFRONT]
         folded = [option for option in shown if option.name not in UPFRONT]
         controls = [control(option, option.default, self.studio.catalogue, self.studio.root) for option in upfront]
-        with gr.Accordion(f"Advanced: {method}", open=False):
+        with gr.Accordion(f"Advanced: {method}", open=False, elem_id="edit-advanced"):
             controls += [control(option, option.default, self.studio.catalogue, self.studio.root) for option in folded]
         outputs = [self.stage, self.run, self.start, self.stop, self.files, self.slider]
         gr.on(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import html
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ from typing import Any
 import gradio as gr
 import torch
 
-from apps import make, stage, uploads
+from apps import describe, make, stage, uploads
 from apps.studio import Studio
 from clipguide import images, runs, video
 from clipguide.errors import UserError
-from clipguide.options import show
 
 ON_A_PAGE = 24
 THUMBNAIL = 192  # px of the longer side
@@ -29,23 +27,24 @@ class Page:
     def __init__(self, studio: Studio, making: make.Page, tabs: gr.Tabs) -> None:
         self.studio, self.making, self.tabs = studio, making, tabs
         self.names, self.run = gr.State([]), gr.State("")
-        with gr.Row(equal_height=True):
+        with gr.Row(elem_classes="ends"):
             self.search = gr.Textbox(label="Search", placeholder="words of the prompt", max_lines=1, interactive=True)
             self.page = gr.Number(1, label="Page", precision=0, minimum=1, interactive=True, scale=0, min_width=110)
             self.refresh = gr.Button("Refresh", scale=0, min_width=120, elem_id="history-refresh")
         self.gallery = gr.Gallery(
             label="Runs, newest first",
-            columns=6,
+            columns=8,
             height=430,
             object_fit="contain",
             allow_preview=False,
+            fit_columns=False,
+            buttons=[],
             elem_id="history",
         )
         with gr.Row(elem_classes="columns"):
             with gr.Column(scale=5, min_width=320):
                 self.stage = gr.HTML(NOTHING, elem_id="history-stage")
             with gr.Column(scale=5, min_width=320):
-                self.details = gr.HTML()
                 with gr.Row():
                     self.open = gr.Button("Open in Make", interactive=False, min_width=130, elem_id="history-open")
                     self.again = gr.Button("Run again", interactive=False, min_width=110, elem_id="history-again")
@@ -54,6 +53,7 @@ class Page:
                     self.video = gr.Button("Make a video", interactive=False, min_width=130)
                     self.delete = gr.Button("Delete", variant="stop", interactive=False, min_width=110)
                     self.sure = gr.Button("Yes, delete it", variant="stop", visible=False, elem_id="history-sure")
+                self.details = gr.HTML(elem_id="history-details")
                 self.files = gr.File(label="Download", file_count="multiple", interactive=False, visible=False)
         self._events()
 
@@ -106,7 +106,7 @@ class Page:
     def list(self, search: str, page: int) -> tuple:
         """The thumbnails of a page of the runs whose prompt has the words, and their names."""
         words = (search or "").lower().split()
-        found = [run for run in runs.every(self.studio.root) if not words or _has(run, words)]
+        found = [run for run in runs.every(self.studio.root) if not words or describe.has(run, words)]
         found = found[(int(page or 1) - 1) * ON_A_PAGE :][:ON_A_PAGE]
         return [(self._thumbnail(run), self._caption(run)) for run in found], [run.folder.name for run in found]
 
@@ -119,16 +119,9 @@ class Page:
         return images.to_pil(torch.full((1, 3, THUMBNAIL, THUMBNAIL), 0.85))
 
     def _caption(self, run: runs.Run) -> str:
-        said = " | ".join(recipe(run).get("prompts", [])) or run.folder.name
-        state = self.state(run)
+        said = " | ".join(describe.recipe(run).get("prompts", [])) or run.folder.name
+        state = describe.state(run, self.studio.runner)
         return f"{said[:40]}{'' if state == 'Done' else f' ({state.lower()})'}"
-
-    def state(self, run: runs.Run) -> str:
-        """One word for people."""
-        job = self.studio.runner.find(run.folder.name)
-        if job is not None:
-            return stage.describe_state(job)
-        return "Done" if run.finished else "Stopped"
 
     async def _select(self, names: list[str], chosen: gr.SelectData) -> AsyncIterator[tuple]:
         """Shows the run, and watches it for as long as it goes on."""
@@ -154,30 +147,18 @@ class Page:
         buttons = [gr.update(interactive=each) for each in able]
         files = gr.update(value=found, visible=bool(found))
         figure = f'<figure class="stage">{picture}</figure>'
-        return run.folder.name, figure, self._details(run), files, *buttons, gr.update(visible=False)
-
-    def _details(self, run: runs.Run) -> str:
-        made, log = recipe(run), run.log()
-        score = next((entry["score"] for entry in reversed(log) if entry["score"] is not None), None)
-        job = self.studio.runner.find(run.folder.name)
-        facts = {"method": made.get("method", "?"), "state": self.state(run)}
-        if job is not None and job.error:
-            facts["why"] = job.error
-        facts |= {"score": "" if score is None else f"{score:.3f}"}
-        facts |= {"steps": log[-1]["step"], "time": stage.clock(log[-1]["seconds"])} if log else {}
-        facts |= made.get("settings", {}) | ({"init": "an upload"} if made.get("settings", {}).get("init") else {})
-        rows = "".join(
-            f'<tr><th scope="row">{html.escape(name.replace("_", " "))}</th><td>{html.escape(show(value))}</td></tr>'
-            for name, value in facts.items()
-            if value not in (None, "")
+        return (
+            run.folder.name,
+            figure,
+            describe.details(run, self.studio.runner),
+            files,
+            *buttons,
+            gr.update(visible=False),
         )
-        curve = stage.curve([(entry["step"], entry["score"]) for entry in log if entry["score"] is not None])
-        said = html.escape(" | ".join(_short(text) for text in made.get("prompts", [])))
-        return f'<h3 class="prompt">{said}</h3><div class="facts">{curve}<table>{rows}</table></div>'
 
     def _open(self, name: str) -> tuple:
         run = self._find(name)
-        made = recipe(run)
+        made = describe.recipe(run)
         settings = made["settings"]
         width, height = settings["size"]
         aspect = min(make.ASPECTS, key=lambda each: abs(make.ASPECTS[each][0] / make.ASPECTS[each][1] - width / height))
@@ -203,7 +184,7 @@ class Page:
             raise uploads.refused(error) from None
 
     async def _again(self, name: str) -> AsyncIterator[tuple]:
-        made = recipe(self._find(name))
+        made = describe.recipe(self._find(name))
         try:
             job = self.studio.start(made["prompts"], made["method"], made["settings"])
         except UserError as error:
@@ -240,22 +221,3 @@ class Page:
         run.remove()
         off = [gr.update(interactive=False) for _ in self.buttons]
         return "", NOTHING, "", gr.update(visible=False), *off, gr.update(visible=False)
-
-
-def recipe(run: runs.Run) -> dict[str, Any]:
-    """The run's recipe; one that cannot be read is empty."""
-    try:
-        return run.recipe
-    except (UserError, json.JSONDecodeError):
-        return {}
-
-
-def _has(run: runs.Run, words: list[str]) -> bool:
-    made = recipe(run)
-    text = f"{' '.join(made.get('prompts', []))} {made.get('method', '')}".lower()
-    return all(word in text for word in words)
-
-
-def _short(text: str) -> str:
-    """A prompt without the long name of an upload."""
-    return "an image" + text[text.rfind(":") :] if text.startswith("@") and ":" in text else text

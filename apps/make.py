@@ -117,7 +117,7 @@ class Page:
             with gr.Row():
                 pictures = gr.File(label="Image prompts", file_count="multiple", height=120, interactive=True)
                 weight = gr.Slider(-2, 2, 1, step=0.1, label="Their weight", interactive=True)
-            start = boxes.Picture(self.studio.root, "Start image")
+            start = boxes.Picture(self.studio.root, "Start image", elem_id="start-image")
             video = gr.Checkbox(True, label="Keep frames for a video", interactive=True)
         return Ask(prompt, negative, pictures, weight, method, preset, aspect, side, seed, start, video)
 

@@ -17,7 +17,8 @@ class Page:
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
         view = gr.HTML(self.table({}), elem_id="models")
-        verify = gr.Button("Verify the files", elem_id="verify")
+        with gr.Row():
+            verify = gr.Button("Verify the files", elem_id="verify", scale=0, min_width=180)
         verify.click(self._verify, outputs=view, api_visibility="private", concurrency_limit=1)
 
     def table(self, found: dict[str, list[str]]) -> str:

@@ -76,6 +76,8 @@ def _open(path: Path | str, *, keep_alpha: bool = False) -> Image.Image:
         raise
     except FileNotFoundError:
         raise UserError(f"{path} is not there; give a picture that exists") from None
+    except Image.DecompressionBombError:  # PIL counts before we can
+        raise UserError(f"{path} has far too many pixels; at most 64 million are read") from None
     except Exception as error:  # decoders of broken files raise whatever they stumble over
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{path} is no picture that can be read ({reason}); give a PNG, JPEG or WebP") from None
