@@ -20,7 +20,7 @@ CARD = "README.md"
 
 
 def bundle(source: Path, name: str, checkpoints: Path) -> dict[str, str]:
-    """Copies and notes the digests -> file name: sha256.  UserError for an unknown name or a folder that lacks a file."""
+    """Copies, notes the digests -> file name: sha256.  UserError for an unknown name, or a folder that lacks a file."""
     known = read_manifest(checkpoints)
     if name not in known or known[name].folder is None:
         raise UserError(f"{checkpoints / MANIFEST} bundles no '{name}'; write its entry first")

@@ -1,0 +1,66 @@
+"""The public API, as a notebook uses it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from conftest import TinyModels
+
+import clipguide
+from clipguide import api, images
+from clipguide.errors import UserError
+
+SMALL = {"size": "32x24", "steps": 2, "cutouts": 2}
+
+
+def test_import_costs_no_torch():
+    code = "import sys, clipguide; sys.exit('torch' in sys.modules or 'PIL' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_every_public_name_is_there():
+    assert all(getattr(clipguide, name) for name in clipguide.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'paint'"):
+        _ = clipguide.paint
+
+
+def test_generate_gives_a_picture_that_knows_how_it_was_made(tmp_path):
+    picture = clipguide.generate("a castle", seed=1, models=TinyModels(), **SMALL)
+    assert picture.image.size == (32, 24) and picture.tensor.shape == (1, 3, 24, 32)
+    paths = [picture.save(tmp_path / "castle.png") for _ in range(2)]
+    assert [path.name for path in paths] == ["castle.png", "castle-2.png"]
+    again = api.plan_again(images.metadata(paths[0]))
+    *_, last = again.steps(TinyModels())
+    assert torch.equal(last.image, picture.tensor)
+
+
+def test_stream_yields_the_start_and_every_update():
+    steps = list(clipguide.stream("a castle", method="pixels", models=TinyModels(), **SMALL))
+    assert [step.index for step in steps] == [0, 1, 2] and steps[-1].last
+    assert set(steps[0].losses) == {"a castle", "smooth"}
+
+
+@pytest.mark.parametrize(
+    "texts, settings, said",
+    [
+        ((), {}, "no prompt was given"),
+        (("a fox",), {"stpes": 3}, "unknown setting 'stpes'"),
+        (("a fox",), {"steps": -3}, "--steps -3"),
+        (("a fox",), {"method": "oils"}, "unknown method 'oils'"),
+    ],
+)
+def test_bad_settings_are_refused_before_any_network_opens(texts, settings, said):
+    class Closed:
+        def __getattr__(self, name):
+            raise AssertionError("a network was opened")
+
+    with pytest.raises(UserError, match=said):
+        next(clipguide.stream(*texts, models=Closed(), **settings))
+
+
+def test_an_incomplete_recipe_is_said():
+    with pytest.raises(UserError, match="the recipe is incomplete"):
+        api.plan_again({"method": "pixels"})
