@@ -22,7 +22,7 @@ def state(run: runs.Run, runner: Runner) -> str:
 
 
 def details(run: runs.Run, runner: Runner) -> str:
-"""The prompt, how the run went, and its settings, as HTML."""
+    """The prompt, how the run went, and its settings, as HTML."""
     made, log = recipe(run), run.log()
     job = runner.find(run.folder.name)
     facts = {"state": state(run, runner), "method": made.get("method", "?")}
