@@ -164,6 +164,10 @@ def main(arguments: list[str]) -> int:
     if not hasattr(opened.model, "text") or not hasattr(opened.model.text, "pool"):
         raise UserError(f"{options.start} has no BERT as its text tower; start from clip-mini or another of `align`")
     stored = json.loads((options.start / TOKENIZER).read_text(encoding="utf-8"))
+    if stored["model"]["type"] != "WordPiece":
+        raise UserError(
+            f"{options.start / TOKENIZER} holds {stored['model']['type']}; only WordPiece can get more words"
+        )
     grown = reuse(opened, options.rows) if options.rows else learn(opened, stored, options)
     write(options.out, opened, options.start, grown)
     print(f"{options.out}: {opened.model.text.vocab_size} word embeddings")
