@@ -124,18 +124,21 @@ def build(parsed: argparse.Namespace) -> int:
 
 
 def stats(parsed: argparse.Namespace) -> int:
-    """Print counts by source, style, medium and language, and the size of the captions' vocabulary."""
+    """Print the numbers of samples and concepts, counts by task, source, style, medium and language, and of words."""
     from pretrain.data.shards import read_shards
 
     counts: dict[str, Counter[str]] = {
         key: Counter() for key in ("task", "source", "style", "medium", "language", "word")
     }
+    concepts: set[str] = set()
     for _, sample in read_shards(parsed.folder):
+        concepts.add(sample["concept"])
         for key in ("task", "source", "style", "medium"):
             counts[key][str(sample[key])] += 1
         counts["language"].update(sample["languages"])
         counts["word"].update(word for text in sample["captions"] for word in text.lower().split())
     words = counts.pop("word")
+    print(f"samples: {counts['task'].total()}, concepts: {len(concepts)}")
     for key, counter in counts.items():
         print(f"{key}: " + ", ".join(f"{name} {count}" for name, count in counter.most_common()))
     print(f"English words: {len(words)}, seen 3 times or more: {sum(count > 2 for count in words.values())}")

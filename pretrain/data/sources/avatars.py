@@ -135,7 +135,7 @@ def avatar(style: str, seed: int) -> Any:
     """One face as DiceBear describes it."""
     from dicebear import Avatar
 
-    return Avatar(definition(style), {"seed": f"clipguide {seed}"})
+    return Avatar(definition(style), {"seed": f"clipguide {seed}", "backgroundColor": []})
 
 
 @lru_cache(maxsize=len(STYLES))

@@ -1,0 +1,123 @@
+"""Balancing by queries, overlap of splits, and the command line over them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from clipguide.errors import UserError
+from pretrain.cli import main
+from pretrain.data.balance import balance, balance_shards, queries_of, read_queries
+from pretrain.data.overlap import overlap
+from pretrain.data.shards import read_shards, write_shard
+
+
+def noise(seed: int, side: int = 48) -> Image.Image:
+    cells = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), np.uint8)
+    return Image.fromarray(cells).resize((side, side), Image.Resampling.BICUBIC)
+
+
+def width_of(file: Path) -> int:
+    with Image.open(file) as picture:
+        return picture.width
+
+
+def told(name: str, task: str = "composed") -> dict:
+    keys = {"source": "emoji", "style": "noto", "medium": "emoji", "languages": {"de": [name]}, "origin": name}
+    return {"id": name, "captions": [f"a photo of {name}", name], "concept": name, "task": task, **keys}
+
+
+def write_set(root: Path) -> None:
+    """Eight training pictures; of three test pictures one is a brightened and one a mirrored copy."""
+    write_shard(root / "train/composed-00000.tar", [(f"t{at}", noise(at), told(f"dog {at}")) for at in range(6)])
+    write_shard(root / "train/composed-00001.tar", [(f"t{at}", noise(at), told(f"cat {at}")) for at in (6, 7)])
+    mirrored = noise(5).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    tests = [noise(2).point(lambda value: value * 0.7 + 60), mirrored, noise(99)]
+    samples = [(f"e{at}", picture, told(f"test {at}", "concepts")) for at, picture in enumerate(tests)]
+    write_shard(root / "test/concepts-00000.tar", samples)
+
+
+def test_no_query_has_more_than_its_share_and_rare_ones_keep_all() -> None:
+    captions = [["a dog"]] * 50 + [["a cat"]] * 3 + [["a dog with a cat"]] + [["nothing known"]]
+    kept = balance(captions, ["dog", "Cat", "polar bear"], at_most=5)
+    assert kept.found == {"dog": 51, "cat": 4} and 5 <= kept.kept["dog"] <= 6 and kept.kept["cat"] == 4
+    assert all(kept.chosen[50:54]) and not kept.chosen[54]
+    assert kept == balance(captions, ["dog", "cat"], at_most=5) and kept != balance(captions, ["dog", "cat"], 5, seed=1)
+
+
+def test_queries_of_several_words_match_runs_alone() -> None:
+    kept = balance([["the polar bear"], ["a bear, polar"], ["polar white bear"]], ["polar bear"], 9)
+    assert kept.chosen == [True, False, False]
+
+
+def test_queries_from_captions_are_frequent_words_and_surprising_pairs() -> None:
+    captions = [["a polar bear"]] * 10 + [[f"a thing {at}"] for at in range(990)] + [["the big thing"]] * 10
+    assert queries_of(captions, least=10) == ["bear", "big", "polar", "thing", "polar bear"]
+
+
+def test_bad_queries_are_one_line(tmp_path: Path) -> None:
+    for queries, at_most in (([], 3), (["dog"], 0)):
+        with pytest.raises(UserError, match="balancing needs queries and at most 1 or more"):
+            balance([["a dog"]], queries, at_most)
+    with pytest.raises(UserError, match="is not there"):
+        read_queries(tmp_path / "none.txt")
+    (tmp_path / "empty.txt").write_text("# nothing\n\n")
+    with pytest.raises(UserError, match="holds no query"):
+        read_queries(tmp_path / "empty.txt")
+
+
+def test_balanced_shards_keep_samples_untouched_and_tests_whole(tmp_path: Path) -> None:
+    write_set(tmp_path / "all")
+    kept = balance_shards(tmp_path / "all", tmp_path / "few", ["dog", "cat"], 2, 1, 0)
+    assert sum(kept.chosen) == 4 and kept.kept == {"dog": 2, "cat": 2}
+    whole, few = (list(read_shards(tmp_path / name / "train")) for name in ("all", "few"))
+    assert few == [sample for sample, stays in zip(whole, kept.chosen, strict=True) if stays]
+    shard = "test/concepts-00000.tar"
+    assert (tmp_path / "few" / shard).read_bytes() == (tmp_path / "all" / shard).read_bytes()
+    with pytest.raises(UserError, match="holds shards already"):
+        balance_shards(tmp_path / "all", tmp_path / "few", ["dog"], 2, 1, 0)
+
+
+def test_overlap_finds_the_copies_and_only_them(tmp_path: Path) -> None:
+    write_set(tmp_path)
+    (row,) = overlap(tmp_path, tmp_path / "found")
+    assert (row.side, row.task, row.pictures, row.overlapping) == ("test", "concepts", 3, 2)
+    assert row.share == 2 / 3 and row.most > 0.98
+    report = json.loads((tmp_path / "found/overlap.json").read_text())
+    assert {tuple(pair["concepts"]) for pair in report["pairs"]} == {("test 0", "dog 2"), ("test 1", "dog 5")}
+    assert width_of(tmp_path / "found/overlap.png") > 200
+    with pytest.raises(UserError):
+        overlap(tmp_path / "nowhere", tmp_path / "other")
+
+
+def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_set(tmp_path / "all")
+    assert main(["data", "stats", str(tmp_path / "all")]) == 0 and "emoji 11" in capsys.readouterr().out
+    assert main(["data", "show", str(tmp_path / "all"), "-o", str(tmp_path / "sheet.png"), "-n", "5"]) == 0
+    assert width_of(tmp_path / "sheet.png") == 8 * 150
+    out = str(tmp_path / "few")
+    assert main(["data", "balance", str(tmp_path / "all"), "-o", out, "--at-most", "1", "--least", "2"]) == 0
+    assert "kept 2 of 8 training pairs" in capsys.readouterr().out
+    assert main(["data", "overlap", str(tmp_path / "all"), "-o", str(tmp_path / "found")]) == 0
+    assert "test concepts: 2 of 3 pictures (66.7%)" in capsys.readouterr().out
+
+
+def test_a_folder_to_shards_by_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for at in range(12):
+        noise(at).save(tmp_path / f"{at}.png")
+        (tmp_path / f"{at}.txt").write_text(f"a painting of number {at}")
+    given = ["data", "build", "--sources", f"folder:{tmp_path}", "--cache", str(tmp_path / "cache"), "--size", "32"]
+    assert main([*given, "-o", str(tmp_path / "out"), "--workers", "1"]) == 0
+    index = json.loads((tmp_path / "out/index.json").read_text())
+    assert index["samples"]["train"] > 6 and index["licences"] == {
+        f"folder:{tmp_path}": {"unknown (the user's own)": 12}
+    }
+    capsys.readouterr()
+    for wrong, words in (("nothing", "unknown source 'nothing'"), ("folder:/no/such", "/no/such is not there")):
+        assert main([*given[:3], wrong, "-o", str(tmp_path / "no")]) == 2
+        said = capsys.readouterr().err
+        assert words in said and said.count("\n") == 1 and not (tmp_path / "no").exists()
