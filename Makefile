@@ -2,6 +2,7 @@
 #   make demo     a picture with the bundled weights        make test       the test suite
 #   make app      the web page                              make test-slow  the tests that are kept out of it
 #   make bench    speed and size on this machine            make lint       style and import contracts
+#   make test-app the web page in a real browser
 # PYTHON=python3.12 make setup takes another Python (3.10 or later).
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 USE_READY := .venv/.use-ready
 DEV_READY := .venv/.dev-ready
 
-.PHONY: setup demo app test test-slow bench lint
+.PHONY: setup demo app test test-slow test-app bench lint
 .DELETE_ON_ERROR:
 
 setup: $(DEV_READY)
@@ -27,6 +28,12 @@ test: $(DEV_READY)
 
 test-slow: $(DEV_READY)
 	$(BIN)/python -m pytest -m slow
+
+# Debian's Chromium, driven by Playwright; the pictures of docs/app come from this run.
+test-app: $(DEV_READY)
+	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
+	$(INSTALL) --editable ".[app,browser,safety]"
+	$(BIN)/python -m pytest tests/test_web.py tests/browser
 
 bench: $(DEV_READY)
 	$(BIN)/python -m benchmarks
