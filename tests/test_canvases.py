@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 from clipguide.canvases.averaged import Averaged
 from clipguide.canvases.fourier import Fourier
+from clipguide.canvases.grid import Grid
 from clipguide.canvases.pixels import Pixels
 from clipguide.canvases.pyramid import Pyramid
 from clipguide.core import Exportable, Frame, Loadable, Scene, Term, Tick, optimise
+from clipguide.ops.cells import cells
 from clipguide.ops.colour import decorrelate
 
 # name -> (size, rng, batch) -> canvas
@@ -24,6 +26,7 @@ CANVASES = {
     "coarse to fine": lambda size, rng, batch=1: Fourier(size, rng=rng, batch=batch, detail=(0.1, 0.5), lr=0.1),
     "averaged pixels": lambda size, rng, batch=1: Averaged(Pixels(size, rng=rng, batch=batch, lr=0.05), 0.8),
     "averaged fourier": lambda size, rng, batch=1: Averaged(Fourier(size, rng=rng, batch=batch, lr=0.1), 0.8),
+    "grid": lambda size, rng, batch=1: Grid(cells("square", size, 1), rng=rng, batch=batch, lr=0.1),
     "pyramid": lambda size, rng, batch=1: Pyramid(size, rng=rng, batch=batch, lr=0.02),
 }
 every = pytest.mark.parametrize("make", CANVASES.values(), ids=CANVASES)

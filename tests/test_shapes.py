@@ -101,7 +101,7 @@ def test_evolution_needs_no_gradient():
 
 def test_evolution_moves_shapes():
     shapes = Shapes("rectangle", 3, (40, 32), rng=rng())
-    steps = list(evolve(shapes, [to(square())], Search(population=8), steps=25))
+    steps = list(evolve(shapes, [to(square())], Search(population=8, speed=4.0), steps=25))
     assert steps[-1].losses["fit"] < 0.6 * steps[0].losses["fit"]
 
 
