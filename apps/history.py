@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 import torch
 
-from apps import describe, make, stage, uploads
+from apps import describe, make, order, stage, uploads
 from apps.studio import Studio
 from clipguide import images, runs, video
 from clipguide.errors import UserError
@@ -161,7 +161,9 @@ class Page:
         made = describe.recipe(run)
         settings = made["settings"]
         width, height = settings["size"]
-        aspect = min(make.ASPECTS, key=lambda each: abs(make.ASPECTS[each][0] / make.ASPECTS[each][1] - width / height))
+        aspect = min(
+            order.ASPECTS, key=lambda each: abs(order.ASPECTS[each][0] / order.ASPECTS[each][1] - width / height)
+        )
         init = settings.get("init")
         return (
             " | ".join(made["prompts"]),

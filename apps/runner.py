@@ -24,29 +24,44 @@ VIDEO_FRAMES = 60  # kept of a run, for its video
 MEMORY_OF_A_RUN = 4 << 30  # bytes, of a large CLIP at a large size
 
 
-class Job:
-    """One run on its way: waiting, running, and then done, stopped or failed.
+class Work:
+    """Something in the line: waiting, running, and then done, stopped or failed.
 
-    image: the newest frame, (B, 3, H, W), while it runs; afterwards the pictures lie in the run's folder.
-    scores: (step, score), oldest first.  version: grows with everything that a page may show.
+    version: grows with everything that a page may show.
     """
 
-    def __init__(self, planned: api.Plan, run: runs.Run, *, video: bool) -> None:
-        self.planned, self.run = planned, run
-        self.frame_every = max(1, getattr(planned.settings, "steps", 0) // VIDEO_FRAMES) if video else 0
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.state, self.error, self.asked_to_stop, self.version = "waiting", "", False, 0
-        self.image: Tensor | None = None
-        self.scores = [(entry["step"], entry["score"]) for entry in run.log() if entry["score"] is not None]
-        self.step, self.total = 0, getattr(planned.settings, "steps", 0)
-        self._began: tuple[int, float] | None = None  # (step, time) at the first frame here
-
-    @property
-    def name(self) -> str:
-        return self.run.folder.name
 
     @property
     def over(self) -> bool:
         return self.state in ("done", "stopped", "failed")
+
+    def become(self, state: str, error: str = "") -> None:
+        self.state, self.error = state, error
+        self.version += 1
+
+    def do(self, models: Models) -> bool:
+        """Does it all, or as much as there is until `asked_to_stop`; whether that was all."""
+        raise NotImplementedError
+
+
+class Job(Work):
+    """One run on its way.
+
+    image: the newest frame, (B, 3, H, W), while it runs; afterwards the pictures lie in the run's folder.
+    scores: (step, score), oldest first.
+    """
+
+    def __init__(self, planned: api.Plan, run: runs.Run, *, video: bool) -> None:
+        super().__init__(run.folder.name)
+        self.planned, self.run = planned, run
+        self.frame_every = max(1, getattr(planned.settings, "steps", 0) // VIDEO_FRAMES) if video else 0
+        self.image: Tensor | None = None
+        self.scores = [(entry["step"], entry["score"]) for entry in run.log() if entry["score"] is not None]
+        self.step, self.total = 0, getattr(planned.settings, "steps", 0)
+        self._began: tuple[int, float] | None = None  # (step, time) at the first frame here
 
     @property
     def score(self) -> float | None:
@@ -61,10 +76,17 @@ class Job:
         return (time.monotonic() - when) / (self.step - first) * (self.total - self.step)
 
     def become(self, state: str, error: str = "") -> None:
-        self.state, self.error = state, error
-        if self.over:
+        if state not in ("waiting", "running"):
             self.image = None
-        self.version += 1
+        super().become(state, error)
+
+    def do(self, models: Models) -> bool:
+        with closing(api.follow(self.planned, models, self.run, frame_every=self.frame_every)) as steps:
+            for progress in steps:
+                self.show(progress)
+                if progress.step.last or self.asked_to_stop:
+                    return progress.step.last
+        return False
 
     def show(self, progress: api.Progress) -> None:
         step = progress.step
@@ -77,43 +99,60 @@ class Job:
 
 
 class Runner:
-    """Works through the jobs, in the order they came, `workers` at a time."""
+    """Works through the line, in the order things came, `workers` at a time."""
 
     def __init__(self, models: Models, root: Path, workers: int = 1) -> None:
         self.models, self.root, self.workers = models, root, workers
-        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._jobs: dict[str, Job] = {}  # by the name of the run's folder
+        self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._all: dict[str, Work] = {}  # by name; runs by that of their folder
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
         for thread in self._threads:
             thread.start()
 
     def submit(self, planned: api.Plan, *, run: runs.Run | None = None, video: bool = True) -> Job:
-        """Puts a plan in the queue.  run: one to go on with.  UserError when too many wait."""
+        """Puts a plan in the line.  run: one to go on with.  UserError when too many wait."""
         with self._lock:
-            if sum(job.state == "waiting" for job in self._jobs.values()) >= MAX_WAITING:
-                raise UserError(f"{MAX_WAITING} pictures are waiting already; try again later")
-            if run is not None and (job := self._jobs.get(run.folder.name)) is not None and not job.over:
+            self._refuse_a_crowd()
+            if run is not None and (job := self._all.get(run.folder.name)) is not None and not job.over:
                 return job
             job = Job(planned, run or runs.create(self.root, planned.recipe), video=video)
-            self._jobs.pop(job.name, None)  # its place in the queue is a new one
-            self._jobs[job.name] = job
-        self._queue.put(job)
+            self._put(job)
         return job
+
+    def add(self, work: Work) -> None:
+        """Puts other work in the line.  UserError when too many wait."""
+        with self._lock:
+            self._refuse_a_crowd()
+            self._put(work)
+
+    def _refuse_a_crowd(self) -> None:
+        if sum(work.state == "waiting" for work in self._all.values()) >= MAX_WAITING:
+            raise UserError(f"{MAX_WAITING} pictures are waiting already; try again later")
+
+    def _put(self, work: Work) -> None:
+        self._all.pop(work.name, None)  # its place in the line is a new one
+        self._all[work.name] = work
+        self._queue.put(work)
 
     def find(self, name: str) -> Job | None:
         """The job of that run, unless it ran in another life of the server."""
-        return self._jobs.get(name)
+        job = self._all.get(name)
+        return job if isinstance(job, Job) else None
 
-    def active(self) -> Iterator[Job]:
-        return (job for job in list(self._jobs.values()) if not job.over)
+    def find_work(self, name: str) -> Work | None:
+        """What stands in the line under that name, or stood there lately."""
+        return self._all.get(name)
 
-    def before(self, job: Job) -> int:
+    def active(self) -> Iterator[Work]:
+        return (job for job in list(self._all.values()) if not job.over)
+
+    def before(self, job: Work) -> int:
         """How many jobs the queue holds before this one, the running ones with them."""
-        jobs = list(self._jobs.values())
+        jobs = list(self._all.values())
         return sum(not other.over for other in jobs[: jobs.index(job)])
 
-    def stop(self, job: Job) -> None:
+    def stop(self, job: Work) -> None:
         """Ends it after the step at hand; what there is of it is kept."""
         job.asked_to_stop = True
         if job.state == "waiting":
@@ -125,7 +164,7 @@ class Runner:
         until = time.monotonic() + timeout
         while not job.over and time.monotonic() < until:
             time.sleep(0.05)
-        self._jobs.pop(job.name, None)
+        self._all.pop(job.name, None)
 
     def close(self, timeout: float = 30) -> None:
         """Stops everything, and keeps it so that it can go on after a restart."""
@@ -148,28 +187,21 @@ class Runner:
                 self._run(job)
             self._trim()
 
-    def _run(self, job: Job) -> None:
-        job.become("running")
+    def _run(self, work: Work) -> None:
+        work.become("running")
         try:
-            last = False
-            with closing(api.follow(job.planned, self.models, job.run, frame_every=job.frame_every)) as steps:
-                for progress in steps:
-                    job.show(progress)
-                    last = progress.step.last
-                    if job.asked_to_stop:
-                        break
-            job.become("done" if last else "stopped")
+            work.become("done" if work.do(self.models) else "stopped")
         except UserError as error:
-            job.become("failed", str(error))
-        except Exception as error:  # whatever it is, the next job must run, and the page must say why
+            work.become("failed", str(error))
+        except Exception as error:  # whatever it is, the next one must run, and the page must say why
             said = " ".join(str(error).split())[:300]
-            job.become("failed", f"{type(error).__name__}: {said}")
+            work.become("failed", f"{type(error).__name__}: {said}")
 
     def _trim(self) -> None:
         """Forgets the oldest jobs that are over: History reads their folders."""
         with self._lock:
-            for name in [name for name, job in self._jobs.items() if job.over][:-MAX_WAITING]:
-                del self._jobs[name]
+            for name in [name for name, job in self._all.items() if job.over][:-MAX_WAITING]:
+                del self._all[name]
 
 
 def affordable_workers() -> int:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 import gradio as gr
 from torch import Tensor
 
-from apps.runner import Job, Runner
+from apps.runner import Job, Runner, Work
 from apps.safety import Screen
 from apps.studio import Studio
 from clipguide import images
@@ -132,7 +132,7 @@ def _caption(job: Job) -> str:
     )
 
 
-def describe_state(job: Job) -> str:
+def describe_state(job: Work) -> str:
     """One word for people."""
     return {"waiting": "Waiting", "running": "Drawing", "done": "Done", "stopped": "Stopped"}.get(job.state, "Failed")
 

@@ -12,7 +12,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import gradio as gr
 
-from apps import compare, edit, history, http_api, make, models_tab, uploads
+from apps import batch_tab, compare, edit, history, http_api, make, models_tab, uploads
 from apps.runner import Runner, affordable_workers
 from apps.safety import NsfwScreen, Screen
 from apps.studio import Studio
@@ -67,6 +67,8 @@ def build(studio: Studio) -> gr.Blocks:
                 making = make.Page(studio)
             with gr.Tab("Edit", id="edit"):
                 edit.Page(studio)
+            with gr.Tab("Batch", id="batch"):
+                batch_tab.Page(studio)
             with gr.Tab("Compare", id="compare"):
                 compare.Page(studio)
             with gr.Tab("History", id="history") as tab:

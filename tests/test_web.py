@@ -12,7 +12,7 @@ pytest.importorskip("gradio")
 from conftest import TinyModels
 from PIL import Image
 
-from apps import compare, controls, http_api, make, stage, studio, uploads, web
+from apps import compare, controls, http_api, order, stage, studio, uploads, web
 from apps.runner import Runner
 from apps.safety import Screen
 from clipguide import images, runs
@@ -172,15 +172,15 @@ def test_every_setting_of_every_method_has_a_control_that_gives_its_default(meth
     boxes = [controls.control(option, option.default, place.catalogue, place.root) for option in shown]
     given = controls.values(shown, [box.value for box in boxes], place.catalogue, place.root)
     fixed = ["a fox", "", None, 1, method, "4:3", 64, 3, None, False]
-    wanted = make.order(place, fixed, [box.value for box in boxes])
+    wanted = order.order(place, fixed, [box.value for box in boxes])
     assert set(given) <= set(wanted.values) and wanted.values["size"] == (64, 48)
     for option, value in ((o, given.get(o.name, o.default)) for o in shown):
         assert str(value) in (str(option.default), "x".join(map(str, option.default or ()))) or value == option.default
 
 
 def test_sizes_of_shapes_and_variations():
-    assert make.size("16:9", 256) == (256, 144) and make.size("square", 64) == (64, 64)
-    assert make.shrunk((512, 256)) == (128, 64) and make.shrunk((64, 32)) == (64, 32)
+    assert order.size("16:9", 256) == (256, 144) and order.size("square", 64) == (64, 64)
+    assert order.shrunk((512, 256)) == (128, 64) and order.shrunk((64, 32)) == (64, 32)
 
 
 def test_others_only_enter_with_a_password():

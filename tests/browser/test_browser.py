@@ -2,6 +2,7 @@
 
 import os
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -191,3 +192,28 @@ def test_the_other_tabs_work(visit, tmp_path):
     page.click("#verify")
     page.wait_for_function("document.querySelector('#models').innerText.includes('sha256')")
     shoot(page, "models")
+
+
+def test_a_batch_of_three_photos_one_of_them_broken(visit, tmp_path):
+    page = visit()
+    open_tab(page, "Batch")
+    broken = tmp_path / "broken.png"
+    broken.write_text("no picture at all")
+    photos = [photo(tmp_path / "beach.png"), broken, photo(tmp_path / "hill.png", (72, 96))]
+    page.locator("#batch-photos input[type=file]").set_input_files(photos)
+    page.wait_for_timeout(3000)
+    page.fill("#batch-styles textarea", "a mosaic of coloured tiles")
+    for name, value in (("steps", "3"), ("side", "64")):
+        page.locator(f"#batch-{name} input").fill(value)
+        page.keyboard.press("Tab")
+    page.click("#batch-start")
+    page.wait_for_function("document.querySelector('#batch-table [role=status]')?.innerText.startsWith('Done')")
+    rows = page.locator("#batch-table tbody tr").all_inner_texts()
+    assert len(rows) == 3 and sum("done" in row for row in rows) == 2, rows
+    assert any("broken.png" in row and "no picture" in row for row in rows), rows
+    page.wait_for_selector("#batch-sheet img")
+    with page.expect_download() as download:
+        page.locator("#batch-zip a").first.click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert {"manifest.jsonl", "contact-sheet.png"} <= set(archive.namelist()) and len(archive.namelist()) == 4
+    shoot(page, "batch")

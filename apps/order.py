@@ -1,0 +1,48 @@
+"""What the Make tab's form asks for, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from apps import uploads
+from apps.controls import values
+from apps.studio import Studio, own_options, texts
+
+ASPECTS = {"square": (1, 1), "4:3": (4, 3), "3:4": (3, 4), "16:9": (16, 9), "9:16": (9, 16)}
+PRESETS = {"draft": (0.3, 128), "standard": (1.0, 256), "fine": (3.0, 384)}  # share of the steps, px of the longer side
+GRID = 16  # px that sides are multiples of
+SMALL = 128  # px of the longer side of a variation
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a visitor asks for, checked: the arguments of `Studio.start`."""
+
+    texts: list[str]
+    method: str
+    values: dict[str, Any]
+    video: bool
+
+
+def size(aspect: str, side: float) -> tuple[int, int]:
+    """(width, height) in px, multiples of 16, of an aspect whose longer side is `side`."""
+    across, up = ASPECTS[aspect]
+    scale = side / max(across, up)
+    return tuple(max(GRID, round(part * scale / GRID) * GRID) for part in (across, up))
+
+
+def order(studio: Studio, fixed: Sequence[Any], own: Sequence[Any]) -> Order:
+    """From the form's values.  UserError names the first that is refused."""
+    prompt, negative, pictures, weight, method, aspect, side, seed, start, video = fixed
+    kept = [str(uploads.keep(studio.root, path)) for path in pictures or ()]
+    chosen = values(own_options(method), own, studio.catalogue, studio.root)
+    chosen |= {"size": size(aspect, side), "seed": int(seed or 0)} | ({"init": start} if start else {})
+    return Order(texts(studio.root, prompt or "", negative or "", kept, weight), method, chosen, video)
+
+
+def shrunk(full: tuple[int, int]) -> tuple[int, int]:
+    """A variation's size: the same aspect, 128 px along the longer side at most."""
+    scale = min(1.0, SMALL / max(full))
+    return tuple(max(GRID, round(part * scale / GRID) * GRID) for part in full)
