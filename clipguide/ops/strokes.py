@@ -149,9 +149,10 @@ def _coverage(lines: Tensor, widths: Tensor, filled: Tensor, rows: tiles.Rows, g
 
 def _composite(alpha: Tensor, colours: Tensor, rows: tiles.Rows, grid: tiles.Grid) -> Tensor:
     """Each shape over those behind it: alpha (R, P) -> (B, 4, H, W)."""
-    through = torch.log1p(-alpha.double() * OPAQUE).cumsum(0)  # of this row and all rows before it
+    exact = alpha.cpu() if alpha.device.type == "mps" else alpha  # Apple's GPU has no float64
+    through = torch.log1p(-exact.double() * OPAQUE).cumsum(0)  # of this row and all rows before it
     ends = torch.searchsorted(rows.tile, rows.tile, right=True) - 1  # the front row of each row's tile
-    weight = alpha * (through[ends] - through).exp().to(alpha.dtype)
+    weight = alpha * (through[ends.to(through.device)] - through).exp().to(alpha)
     colour = torch.cat([colours, torch.ones_like(colours[:, :1])], dim=1)[rows.shape]  # (R, 4)
     count = grid.count * grid.down * grid.across
     seen = alpha.new_zeros(count, 4, alpha.shape[1])
