@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from apps import stage, uploads
-from apps.edit import editing
+from apps.edit import editing, fitted
 from apps.runner import Work
 from apps.studio import Studio, own_options, texts
 from clipguide import batch, images, jobs, runs
@@ -111,11 +111,18 @@ class Page:
             raise UserError(f"{len(lines)} styles are given; write from 1 to {MOST_STYLES}, one a line")
         prompts = [texts(self.studio.root, line)[0] for line in lines]
         kept, refused = self._kept(photos)
-        settings = {"size": (int(side), int(side))}
+        settings: dict[str, Any] = {}
         if any(option.name == "steps" for option in own_options(method)):
             settings["steps"] = int(steps)
+        sizes = {name: fitted(path, int(side)) for name, path in kept.items()}
         wanted = [
-            jobs.Job(jobs.name_of(name, prompt, None), (prompt,), method, settings | {"init": path}, name)
+            jobs.Job(
+                jobs.name_of(name, prompt, None),
+                (prompt,),
+                method,
+                settings | {"init": path, "size": sizes[name]},
+                name,
+            )
             for name, path in kept.items()
             for prompt in prompts
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -14,7 +15,7 @@ from apps.runner import Job
 from apps.studio import Studio, example, methods, needs_photo, own_options, texts
 from clipguide import images
 from clipguide.errors import UserError
-from clipguide.options import Common, options
+from clipguide.options import MIN_SIDE, Common, options
 
 UPFRONT = ("strength", "keep")  # settings that stand beside the photo, where a method has them
 
@@ -126,9 +127,7 @@ class Page:
         chosen = values(self._options(method), own, self.studio.catalogue, self.studio.root) | {"init": photo}
         if mask is not None and any(option.name == "mask" for option in own_options(method)):
             chosen["mask"] = mask
-        height, width = images.read(photo).shape[-2:]
-        scale = min(1.0, side / max(height, width))
-        chosen["size"] = tuple(max(16, round(part * scale)) for part in (width, height))
+        chosen["size"] = fitted(photo, side)
         return self.studio.start(texts(self.studio.root, prompt or ""), method, chosen)
 
     async def _start(self, painting: tuple, prompt: str, method: str, side: int, *own: Any) -> AsyncIterator[tuple]:
@@ -154,3 +153,10 @@ class Page:
         job = self.studio.runner.find(name)
         if job is not None:
             self.studio.runner.stop(job)
+
+
+def fitted(photo: str | Path, side: int) -> tuple[int, int]:
+    """(width, height) in px of the photo's aspect, `side` along its longer side, or less where it is smaller."""
+    height, width = images.read(photo).shape[-2:]
+    scale = min(1.0, side / max(height, width))
+    return tuple(max(MIN_SIDE, round(part * scale)) for part in (width, height))

@@ -189,14 +189,16 @@ class Page:
         except UserError as error:
             raise uploads.refused(error) from None
         skip = (gr.skip(),) * 4
-        yield *(gr.skip(),) * 5, gr.update(visible=True), [], [job.name for job in jobs], gr.update(interactive=False)
-        done: list = []
+        yield *(gr.skip(),) * 5, gr.update(visible=True), [], [], gr.update(interactive=False)
+        done: list = []  # (picture, caption); `found` are their runs
+        found: list[str] = []
         for number, job in enumerate(jobs):
             async for shown in stage.follow(job, self.studio):
                 yield *shown, *skip
             if job.run.picture.exists():
                 done.append((self._shown(job), f"seed {wanted.values['seed'] + number}"))
-            yield *(gr.skip(),) * 5, gr.skip(), list(done), gr.skip(), gr.skip()
+                found.append(job.name)
+            yield *(gr.skip(),) * 5, gr.skip(), list(done), list(found), gr.skip()
 
     def _shown(self, job: Job) -> Any:
         hidden = self.studio.screen.file(job.run.picture)

@@ -37,6 +37,8 @@ class Studio:
 
     def run(self, name: str) -> runs.Run:
         """The run of that name.  A name is compared with those that are there, and never made into a path."""
+        if not name:
+            raise UserError("no picture was made here yet; press Start first")
         for run in runs.every(self.root):
             if run.folder.name == name:
                 return run

@@ -31,6 +31,8 @@ def keep(root: Path, path: Path | str, name: str | None = None, *, drawing: bool
     name = path.name if name is None else name
     if re.search(r"[/\\\0]|^\.", name):
         raise UserError(f"the file name '{name}' is no plain name; rename the file")
+    if not path.is_file():
+        raise UserError(f"{name} is not there any more; choose it again")
     if path.stat().st_size > MAX_BYTES:
         raise UserError(f"{name} has {path.stat().st_size / 1e6:.0f} MB; at most {MAX_BYTES >> 20} MB are taken")
     data, ending = _drawing(path, name) if drawing else (_picture(path, name), ".png")

@@ -96,8 +96,12 @@ def launch(studio: Studio, serving: Serving, *, block: bool = True) -> gr.Blocks
         show_error=True,
         theme=theme(),
         css=STYLE.read_text(encoding="utf-8"),
-        prevent_thread_lock=not block,
+        prevent_thread_lock=True,
+        quiet=True,
     )
+    print(f"clipguide is at {page.local_url}", *([f"and at {page.share_url}"] if page.share_url else []), flush=True)
+    if block:
+        page.block_thread()
     return page
 
 

@@ -3,6 +3,7 @@
 import io
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ pytest.importorskip("gradio")
 from conftest import TinyModels
 from PIL import Image
 
-from apps import compare, controls, http_api, order, stage, studio, uploads, web
+from apps import batch_tab, compare, controls, http_api, order, stage, studio, uploads, web
 from apps.runner import Runner
 from apps.safety import Screen
 from clipguide import images, runs
@@ -84,6 +85,25 @@ def test_the_stage_escapes_what_people_write(place):
     until(lambda: job.over)
     shown = stage.render(job, place.runner, place.screen)
     assert "<script>" not in shown and "&lt;script&gt;" in shown and "data:image/png;base64," in shown
+
+
+def test_a_batch_makes_what_it_can(place, tmp_path):
+    page = batch_tab.Page.__new__(batch_tab.Page)
+    page.studio = place
+    broken = tmp_path / "broken.png"
+    broken.write_text("no picture")
+    photos = [str(picture(tmp_path / "a.png")), str(broken), str(picture(tmp_path / "b.png", (30, 40)))]
+    work = page._plan(photos, "mosaic\nink", "pixels", 2, 32)
+    place.runner.add(work)
+    until(lambda: work.over)
+    assert work.state == "done", work.error
+    assert sorted(work.results) == ["a-ink", "a-mosaic", "b-ink", "b-mosaic"]
+    assert {result.state for result in work.results.values()} == {"done"}
+    with zipfile.ZipFile(work.folder / batch_tab.ZIP) as archive:
+        assert {"a-ink.png", "contact-sheet.png", "manifest.jsonl"} <= set(archive.namelist())
+    shown = batch_tab.table(work)
+    assert "4 of 4 done, 1 refused" in shown and "broken.png is no picture" in shown
+    assert images.read(work.folder / "b-ink.png").shape[-2:] == (32, 24)
 
 
 def test_a_run_is_found_by_its_name_alone(place, tmp_path):
