@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pretrain.data.scenery import trees
 from pretrain.data.scenery.canvas import SIDE, Canvas, Colour, Pen, vary
@@ -100,32 +101,9 @@ def castle(canvas: Canvas, x: float, foot: float, wide: float, stone: Colour, ro
     towers += [(side * at, 0.13, 0.5 + 0.35 * rng.random()) for at in (0.24, 0.44) for side in (-1, 1)]
     flag = canvas.tinted(vary(rng, (0.85, 0.15, 0.15)))
 
-    def tower(pen: Pen, centre: float, across: float, tall: float) -> None:
-        left, right, head = centre - across / 2, centre + across / 2, foot - tall
-        pen.box(left, head, right, foot, wall)
-        pen.box(centre + across * 0.12, head, right, foot, wall * 0.8)
-        pen.box(left - across * 0.12, head, right + across * 0.12, head + across * 0.25, wall * 0.92)
-        pen.polygon([(left - across * 0.2, head), (centre, head - across * 1.6), (right + across * 0.2, head)], top)
-        pen.polygon(
-            [(centre, head - across * 1.6), (right + across * 0.2, head), (centre + across * 0.15, head)], top * 0.78
-        )
-        pen.line([(centre, head - across * 1.55), (centre, head - across * 2.1)], 0.004, wall * 0.4)
-        pen.polygon(
-            [
-                (centre, head - across * 2.1),
-                (centre + across * 0.6, head - across * 1.95),
-                (centre, head - across * 1.8),
-            ],
-            flag,
-        )
-        for row in range(2 + int(tall / across > 4)):
-            y = head + across * (0.55 + 0.95 * row)
-            if y < foot - across * 0.4:
-                pen.ellipse(centre, y, across * 0.1, across * 0.2, pane)
-
     def shapes(pen: Pen) -> None:
         for at, across, tall in sorted(towers, key=lambda each: -each[2]):
-            tower(pen, x + at * wide, across * wide, tall * wide * 0.8)
+            tower(pen.at(x + at * wide, foot, across * wide), tall * 0.8 / across, wall, top, flag, pane)
         high = foot - wide * 0.28
         pen.box(x - wide * 0.46, high, x + wide * 0.46, foot, wall * 0.95)
         for tooth in np.arange(-0.46, 0.45, 0.06):
@@ -134,6 +112,20 @@ def castle(canvas: Canvas, x: float, foot: float, wide: float, stone: Colour, ro
         pen.ellipse(x, foot - wide * 0.12, wide * 0.07, wide * 0.07, (0.16, 0.1, 0.07))
 
     canvas.draw(shapes)
+
+
+def tower(pen: Pen, tall: float, wall: NDArray, roof: NDArray, flag: NDArray, pane: Colour) -> None:
+    """A tower of width 1 standing at the origin, with windows, a pointed roof and a flag."""
+    pen.box(-0.5, -tall, 0.5, 0, wall)
+    pen.box(0.12, -tall, 0.5, 0, wall * 0.8)
+    pen.box(-0.62, -tall, 0.62, 0.25 - tall, wall * 0.92)
+    pen.taper(-tall, 0.7, -1.6 - tall, 0, roof)
+    pen.polygon([(0, -1.6 - tall), (0.7, -tall), (0.15, -tall)], roof * 0.78)
+    pen.line([(0, -1.55 - tall), (0, -2.1 - tall)], 0.04, wall * 0.4)
+    pen.polygon([(0, -2.1 - tall), (0.6, -1.95 - tall), (0, -1.8 - tall)], flag)
+    for y in (0.55 - tall, 1.5 - tall, *((2.45 - tall,) if tall > 4 else ())):
+        if y < -0.4:
+            pen.ellipse(0, y, 0.1, 0.2, pane)
 
 
 def skyline(canvas: Canvas, foot: float, tall: float = 0.42, famous: bool = False) -> None:

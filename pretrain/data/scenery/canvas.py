@@ -71,23 +71,33 @@ class Canvas:
 class Pen:
     """PIL's drawing with coordinates in [0, 1] and colours in [0, 1]."""
 
-    def __init__(self, pen: ImageDraw.ImageDraw, scale: int) -> None:
-        self.pen, self.scale = pen, scale
+    def __init__(self, pen: ImageDraw.ImageDraw, scale: float, left: float = 0.0, top: float = 0.0) -> None:
+        self.pen, self.scale, self.left, self.top = pen, scale, left, top
+
+    def at(self, x: float, y: float, size: float) -> Pen:
+        """A pen whose coordinates count from (x, y), in units of `size`: for a figure that stands there."""
+        return Pen(self.pen, self.scale * size, self.left + x * self.scale, self.top + y * self.scale)
 
     def polygon(self, points: Sequence[tuple[float, float]], colour: Colour, alpha: float = 1.0) -> None:
-        self.pen.polygon([(x * self.scale, y * self.scale) for x, y in points], fill=ink(colour, alpha))
+        self.pen.polygon(self._places(points), fill=ink(colour, alpha))
 
     def box(self, left: float, top: float, right: float, bottom: float, colour: Colour, alpha: float = 1.0) -> None:
         self.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], colour, alpha)
 
+    def taper(self, low: float, wide: float, high: float, narrow: float, colour: Colour, alpha: float = 1.0) -> None:
+        """A symmetric trapezium around x = 0, from `low` with half a width of `wide` to `high` with `narrow`."""
+        self.polygon([(-wide, low), (-narrow, high), (narrow, high), (wide, low)], colour, alpha)
+
     def ellipse(self, x: float, y: float, across: float, down: float, colour: Colour, alpha: float = 1.0) -> None:
         """An ellipse around (x, y) with two radii."""
-        bounds = (x - across, y - down, x + across, y + down)
-        self.pen.ellipse([value * self.scale for value in bounds], fill=ink(colour, alpha))
+        self.pen.ellipse(self._places([(x - across, y - down), (x + across, y + down)]), fill=ink(colour, alpha))
 
     def line(self, points: Sequence[tuple[float, float]], width: float, colour: Colour, alpha: float = 1.0) -> None:
-        drawn = [(x * self.scale, y * self.scale) for x, y in points]
-        self.pen.line(drawn, fill=ink(colour, alpha), width=max(1, round(width * self.scale)), joint="curve")
+        thick = max(1, round(width * self.scale))
+        self.pen.line(self._places(points), fill=ink(colour, alpha), width=thick, joint="curve")
+
+    def _places(self, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+        return [(self.left + x * self.scale, self.top + y * self.scale) for x, y in points]
 
 
 def ink(colour: Colour, alpha: float) -> tuple[int, ...]:

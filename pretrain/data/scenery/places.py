@@ -88,15 +88,7 @@ def sky_castle(dice: Rng) -> Scene:
 
     def base(canvas: Canvas) -> None:
         if rock:
-            points = [
-                (x - wide * 0.62, foot - 0.01),
-                (x + wide * 0.62, foot - 0.01),
-                (x + wide * 0.3, foot + 0.13),
-                (x + 0.04, foot + 0.26),
-                (x - wide * 0.3, foot + 0.12),
-            ]
-            canvas.draw(lambda pen: pen.polygon(points, canvas.tinted((0.42, 0.34, 0.28))))
-            canvas.draw(lambda pen: pen.ellipse(x, foot, wide * 0.62, 0.03, canvas.tinted((0.32, 0.55, 0.22))))
+            island(canvas, x, foot, wide)
 
     def bank(canvas: Canvas) -> None:
         cloud_bank(canvas, foot + (0.14 if rock else -0.01))
@@ -117,6 +109,13 @@ def sky_castle(dice: Rng) -> Scene:
         [*([light] if glowing else []), base, layer, *([light] if glowing and veiled else []), bank],
         details,
     )
+
+
+def island(canvas: Canvas, x: float, foot: float, wide: float) -> None:
+    """A floating rock, green above."""
+    below = [(-0.62, -0.02), (0.62, -0.02), (0.3, 0.24), (0.05, 0.46), (-0.3, 0.22)]
+    canvas.draw(lambda pen: pen.at(x, foot, wide).polygon(below, canvas.tinted((0.42, 0.34, 0.28))))
+    canvas.draw(lambda pen: pen.at(x, foot, wide).ellipse(0, 0, 0.62, 0.05, canvas.tinted((0.32, 0.55, 0.22))))
 
 
 def cloud_bank(canvas: Canvas, level: float) -> None:

@@ -8,7 +8,9 @@ from PIL import Image
 from pretrain.data.pair import with_article
 from pretrain.data.scenery import buildings, cosmos, lands, painterly
 from pretrain.data.scenery.canvas import Canvas, Rng, vary
-from pretrain.data.scenery.setting import Scene, choose
+from pretrain.data.scenery.setting import Layer, Scene, choose
+
+FLAME = ((-0.09, 0), (-0.06, -0.4), (0, -0.8), (0.07, -0.38), (0.09, 0))  # the outline of a cypress
 
 
 def space(dice: Rng) -> Scene:
@@ -17,21 +19,26 @@ def space(dice: Rng) -> Scene:
     setting.when, setting.layers = "", []
     kind = str(dice.choice(["nebula", "galaxy", "planet", "ringed", "earth", "planets"]))
     gas = str(dice.choice(list(cosmos.NEBULAE))) if kind == "nebula" or dice.random() < 0.3 else None
+    layer, name, details = body(kind, gas, dice)
+    return Scene("space", name, details, setting, [lambda canvas: cosmos.space(canvas, gas), layer])
+
+
+def body(kind: str, gas: str | None, dice: Rng) -> tuple[Layer, str, tuple[str, ...]]:
+    """(layer, name, further captions) of what stands in space."""
     x, y, radius = dice.uniform(0.35, 0.65), dice.uniform(0.35, 0.65), dice.uniform(0.14, 0.32)
     word = str(dice.choice(list(cosmos.PLANETS)))
-    tone = cosmos.NEBULAE[str(dice.choice(["blue", "purple", "pink"]))]
     others = [
         (a, dice.uniform(0.15, 0.85), dice.uniform(0.05, 0.15), str(dice.choice(list(cosmos.PLANETS))))
         for a in (0.2, 0.5, 0.8)
     ]
-    layer, name, details = {
+    return {
         "nebula": (
             lambda canvas: None,
             f"a {gas} nebula in space",
             ("glowing gas clouds and stars in space", "outer space with stars"),
         ),
         "galaxy": (
-            lambda canvas: cosmos.galaxy(canvas, x, y, radius, tone),
+            lambda canvas: cosmos.galaxy(canvas, x, y, radius, cosmos.NEBULAE[gas or "blue"]),
             "a spiral galaxy in space",
             ("a galaxy among stars", "a swirling galaxy"),
         ),
@@ -56,7 +63,6 @@ def space(dice: Rng) -> Scene:
             ("colourful planets and stars in outer space",),
         ),
     }[kind]
-    return Scene("space", name, details, setting, [lambda canvas: cosmos.space(canvas, gas), layer])
 
 
 def painted_night(dice: Rng) -> Scene:
@@ -82,37 +88,21 @@ def painted_night(dice: Rng) -> Scene:
         if village:
             buildings.village(canvas)
         if cypress:
-            flame = [(tree_x - 0.09, 1), (tree_x - 0.06, 0.6), (tree_x, 0.2), (tree_x + 0.07, 0.62), (tree_x + 0.09, 1)]
-            canvas.draw(lambda pen: pen.polygon(flame, (0.06, 0.13, 0.1)))
+            canvas.draw(lambda pen: pen.at(tree_x, 1, 1).polygon(FLAME, (0.06, 0.13, 0.1)))
 
     def strokes(picture: Image.Image, rng: Rng) -> Image.Image:
         flow = painterly.flow_field(np.random.default_rng(turn), eyes)
         return painterly.paint(picture, flow, rng, rng.uniform(1.1, 2), 0.16)
 
-    name = str(
-        dice.choice(
-            [
-                "a starry night sky",
-                "a starry night",
-                "a swirling starry night",
-                f"a starry night over {'a village' if village else 'hills'}",
-            ]
-        )
-    )
+    over = f"a starry night over {'a village' if village else 'hills'}"
+    name = str(dice.choice(["a starry night sky", "a starry night", "a swirling starry night", over]))
     details = (
         f"{name} in the style of Van Gogh",
         f"{name} with swirling stars and brush strokes",
         "The Starry Night by Vincent van Gogh",
     )
-    return Scene(
-        "painted night",
-        name,
-        details[: 2 + int(village and cypress)],
-        setting,
-        [*setting.layers, lights, land],
-        strokes,
-        "painting",
-    )
+    told = details[: 2 + int(village and cypress)]
+    return Scene("painted night", name, told, setting, [*setting.layers, lights, land], strokes, "painting")
 
 
 def painted(scene: Scene, dice: Rng) -> Scene:
