@@ -1,0 +1,159 @@
+"""Batches: many pictures with one start, each of them made once.
+
+    from clipguide import batch, jobs
+
+    for result in batch.run(jobs.grid(photos, ["mosaic", "watercolour"]), Path("styled"), batch.Crew(workers=2)):
+        print(result.name, result.state, result.score, result.error)
+
+A batch lives in one folder:
+
+    styled/
+        manifest.jsonl          a line for each job; see `manifest`
+        cat-mosaic.png          what was made
+        contact-sheet.png       styles x photos, when the batch is over; see `sheets`
+        work/                   jobs on their way; gone when none is left
+A start in a folder that has a manifest does what is left of it: jobs that are done with the same inputs and settings
+are skipped, those that were stopped or killed go on where they were, those that failed are tried again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from filelock import FileLock, Timeout
+
+from clipguide import sheets
+from clipguide.cluster import cluster
+from clipguide.engines import Outcomes, Stop, here, processes
+from clipguide.errors import UserError
+from clipguide.jobs import Job, Task, check
+from clipguide.manifest import Manifest, Outcome
+from clipguide.weights import Models, pick_device
+from clipguide.worker import WORK, Bench
+
+LEAVING = 120  # seconds that a start waits for workers of a killed one, which go after the step at hand
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who makes the jobs.
+
+    workers: processes, each with its own networks; 1 is this very process ("ray": one actor).  threads: of each; 0
+    shares the cores out.  address: of a Ray cluster.  models: networks that are open already, for one worker here.
+    """
+
+    workers: int = 1
+    engine: Literal["local", "ray"] = "local"
+    threads: int = 0
+    device: str = "auto"
+    address: str | None = None
+    models: Models | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """What came of a job.
+
+    state: "done", "skipped" (done at an earlier start), "failed" or "stopped".  files: what was made, the picture
+    first; none unless done or skipped.  seconds: of work.  score: None where nobody judges.  error: one line.
+    """
+
+    name: str
+    photo: Path | None
+    prompts: tuple[str, ...]
+    state: str
+    files: tuple[Path, ...] = ()
+    seconds: float = 0.0
+    score: float | None = None
+    error: str = ""
+
+
+def run(
+    jobs: Sequence[Job], out: Path, crew: Crew | None = None, *, asked_to_stop: Stop = lambda: False
+) -> Iterator[JobResult]:
+    """Makes the jobs, and yields each as it is over, in any order; the skipped ones come first.
+
+    asked_to_stop: looked at after every step; once it is true the jobs at hand end as "stopped", and a later start goes
+    on from there.  Closing the iterator early does the same.  A script that takes several workers must be importable
+    (`if __name__ == "__main__":`).
+    UserError before anything is made: see `jobs.check`; a folder that cannot be written, that another batch is at work
+    in, or that holds a file of a job's name which no batch made; a device or a cluster that is not there.
+    """
+    crew, out = crew or Crew(), out.expanduser().absolute()
+    tasks = check(jobs)
+    if crew.engine == "local":
+        pick_device(crew.device)
+    with _held(out):
+        manifest = _opened(out, tasks)
+        kept = {task.name: manifest.done(task.name, task.key) for task in tasks}
+        left = [task for task in tasks if kept[task.name] is None]
+        yield from (_result(out, task, kept[task.name], "skipped") for task in tasks if kept[task.name] is not None)
+        with closing(_start(left, out, crew, asked_to_stop)) as outcomes:
+            for number, outcome in outcomes:
+                manifest.note(_facts(left[number]), outcome)
+                manifest.write()
+                yield _result(out, left[number], outcome, outcome.state)
+        done = {task.name: manifest.done(task.name, task.key) for task in tasks}
+        sheets.write(out, tasks, {name: out / outcome.files[0] for name, outcome in done.items() if outcome})
+        with contextlib.suppress(OSError):  # stopped jobs are kept there
+            (out / WORK).rmdir()
+
+
+@contextlib.contextmanager
+def _held(out: Path) -> Iterator[None]:
+    """The folder, made where it was not, for this batch alone.  Waits for workers that a killed start left."""
+    try:
+        (out / WORK).mkdir(parents=True, exist_ok=True)
+        lock = FileLock(out / ".lock", thread_local=False)  # a web page's iterator wanders through threads
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(f"another batch is at work in {out}; wait for it, or give another --out") from None
+    except OSError as error:
+        raise UserError(f"--out {out} cannot be written ({error.strerror}); give another folder") from None
+    try:
+        for path in (out / WORK).glob("worker-*.lock"):
+            with FileLock(path, timeout=LEAVING, thread_local=False):
+                path.unlink()
+        yield
+    finally:
+        lock.release()
+
+
+def _opened(out: Path, tasks: Sequence[Task]) -> Manifest:
+    """The manifest, with a line for every job.  UserError where a file of a job's name was made by nobody known."""
+    manifest = Manifest(out)
+    for task in tasks:
+        entry = manifest.entry(task.name)
+        if entry is None and (out / f"{task.name}.png").exists():
+            raise UserError(f"{out / task.name}.png is there, and no batch made it; move it, or give another --out")
+        if entry is None or manifest.done(task.name, task.key) is None:
+            manifest.note(_facts(task), Outcome())
+    manifest.write()
+    return manifest
+
+
+def _start(left: Sequence[Task], out: Path, crew: Crew, asked_to_stop: Stop) -> Outcomes:
+    workers = max(1, min(crew.workers, len(left)))
+    if workers == 1 and crew.engine == "local":
+        return here(left, Bench(out, crew.device, crew.threads), asked_to_stop, crew.models)
+    bench = Bench(out, crew.device, crew.threads or max(1, torch.get_num_threads() // workers))
+    if crew.engine == "ray":
+        return cluster(left, bench, asked_to_stop, workers, crew.address)
+    return processes(left, bench, asked_to_stop, workers)
+
+
+def _facts(task: Task) -> dict[str, Any]:
+    names = ("name", "method", "prompts", "settings", "inputs", "key")
+    return {name: getattr(task, name) for name in names}
+
+
+def _result(out: Path, task: Task, outcome: Outcome, state: str) -> JobResult:
+    files = tuple(out / file for file in outcome.files)
+    photo = None if task.photo is None else Path(task.photo)
+    return JobResult(task.name, photo, task.prompts, state, files, outcome.seconds, outcome.score, outcome.error)
