@@ -15,7 +15,8 @@ class Look:
 
     start: range of the widths that strokes begin with; width: range that they keep to.  opacity: the same for both.
     darkest, lightest: range of the colour channels.  grey: all three channels are equal.  soft: half the width of a
-    stroke's edge.  multiply: inks darken each other, instead of lying one over the other.
+    stroke's edge.  multiply: inks darken each other, instead of lying one over the other.  filled: share of the shapes
+    that are areas instead of strokes, where nothing else is asked for.
     """
 
     start: tuple[float, float]
@@ -26,12 +27,15 @@ class Look:
     grey: bool = False
     soft: float = 0.75
     multiply: bool = False
+    filled: float = 0.0
 
 
 LOOKS: dict[LookName, Look] = {
-    "paint": Look(start=(1.0, 5.0), width=(0.5, 50.0)),  # CLIPDraw's: any colour, any opacity, up to 50 px
+    "paint": Look(start=(1.0, 5.0), width=(0.5, 50.0), filled=0.25),  # CLIPDraw's, which has no areas
     "ink": Look(start=(1.0, 2.0), width=(0.6, 4.0), opacity=(1.0, 1.0), lightest=0.08, grey=True),
     "marker": Look(start=(5.0, 9.0), width=(4.0, 14.0), opacity=(0.8, 1.0)),
     "charcoal": Look(start=(2.0, 6.0), width=(1.5, 12.0), opacity=(0.15, 0.7), lightest=0.25, grey=True, soft=1.6),
-    "watercolour": Look(start=(8.0, 24.0), width=(4.0, 48.0), opacity=(0.05, 0.7), soft=2.4, multiply=True),
+    "watercolour": Look(
+        start=(8.0, 24.0), width=(4.0, 48.0), opacity=(0.05, 0.7), soft=2.4, multiply=True, filled=0.25
+    ),
 }

@@ -29,7 +29,9 @@ GROUND = 0.4  # of the strokes that start from a photo are dealt out evenly, the
 class Settings(Composed, Drawing):
     steps: int = Field(200, ge=0, le=100_000, description="updates of the drawing")
     cutouts: int = Field(8, ge=1, le=1024, description="views of the drawing that CLIP judges in a step")
-    filled: float = Field(0.0, ge=0, le=1, description="share of the shapes that are areas instead of strokes")
+    filled: float | None = Field(
+        None, ge=0, le=1, description="share of the shapes that are areas; else 0.25 in paint and watercolour, or 0"
+    )
     svg: Path | None = Field(None, description="an SVG drawing to start from, instead of random strokes")
     negative_space: float = Field(0.0, ge=0, le=1, description="share of the paper that should stay bare")
     negative_space_weight: float = Field(2.0, ge=0, le=100, description="weight of --negative-space")
@@ -73,7 +75,8 @@ def _read(path: Path, brief: Brief) -> Paths:
 
 def _start(brief: Brief, settings: Settings, judges: Sequence[Judge]) -> Paths:
     """Random strokes, or strokes along the contours of the photo that the picture starts from, in its colours."""
-    amount, look, rng = settings.amount(settings.filled), LOOKS[settings.look], brief.rng()
+    look, rng = LOOKS[settings.look], brief.rng()
+    amount = settings.amount(look.filled if settings.filled is None else settings.filled)
     if brief.init is None:
         return starts.random(amount, brief.size, look, rng, batch=brief.batch)
     photo = images.read(brief.init, brief.size)

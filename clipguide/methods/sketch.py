@@ -33,6 +33,7 @@ class Settings(Guided, Drawing):
     strokes: int = Field(24, ge=1, le=4096, description="how many strokes; fewer are more abstract")
     segments: int = Field(1, ge=1, le=16, description="Bezier curves that a stroke is made of; more bend more")
     look: LookName = Field("ink", description=LOOK_HELP)
+    lr_points: float = Field(1.0, ge=0, le=100, description="learning rate of the points, px of a side of 224 px")
     lr_width: float = Field(0.02, ge=0, le=100, description="learning rate of the widths, px of a side of 224 px")
     layout: float = Field(1.0, ge=0, le=100, description="weight of the photo's layout: CLIP's middle layers")
     meaning: float = Field(0.1, ge=0, le=100, description="weight of the photo's meaning: CLIP's embedding")
