@@ -24,6 +24,7 @@ from torch import Tensor
 
 from clipguide.errors import UserError
 from clipguide.models.clip import CONFIG, TOKENIZER, OpenedClip, open_folder, read_tokeniser
+from clipguide.ops.vision_import import import_torchvision
 from pretrain import vocabulary
 from pretrain.data.packages import default_cache
 from pretrain.data.pair import phrase
@@ -69,6 +70,7 @@ def spoken(code: str) -> str:
 
 def english_texts(labels: Sequence[Label]) -> list[str]:
     """What must be cut as before: the labels' English, and the names and glosses of 22 thousand WordNet nouns."""
+    import_torchvision()
     from timm.data import ImageNetInfo
 
     info = ImageNetInfo("imagenet-22k")

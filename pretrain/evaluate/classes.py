@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from clipguide.errors import UserError
+from clipguide.ops.vision_import import import_torchvision
 from pretrain.data.captions import TEMPLATES
 from pretrain.data.pair import normalise
 from pretrain.evaluate.samples import SPLITS, Sample, read_classes, read_split
@@ -61,6 +62,7 @@ def read_task(job: Job) -> Classes:
 
 def imagenet_templates() -> list[str]:
     """The 80 published sentences; open_clip keeps them as functions of a name."""
+    import_torchvision()
     import open_clip
 
     return [template("{}") for template in open_clip.OPENAI_IMAGENET_TEMPLATES]
@@ -131,6 +133,7 @@ def refuse_duplicates(names: Sequence[str], where: str) -> None:
 
 def imagenet_names(keys: Sequence[str]) -> list[str]:
     """CLIP's curated names of ImageNet classes, by WordNet number."""
+    import_torchvision()
     import open_clip
     from timm.data import ImageNetInfo
 

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from clipguide.errors import UserError
+from clipguide.ops.vision_import import import_torchvision
 from pretrain.evaluate.report import Report, Table
 from pretrain.evaluate.retrieval import chance, ranks, recall_among
 from pretrain.evaluate.samples import Sample, read_split
@@ -121,6 +122,7 @@ def held_classes(subject: Subject) -> Table | None:
 
 def has_lite0(visual: nn.Module) -> bool:
     """Whether the image tower is an EfficientNet-Lite0, told by the shapes of its convolutions."""
+    import_torchvision()
     import timm
 
     def kernels(network: nn.Module) -> list[torch.Size]:
