@@ -13,13 +13,12 @@ from apps.runner import Job, Runner
 from apps.safety import Screen
 from clipguide import api, runs
 from clipguide.errors import UserError
-from clipguide.methods import table
+from clipguide.methods import DEFAULT, EXAMPLES, table
 from clipguide.options import Common, Option, options
 from clipguide.weights import Models
 
 OWN_PLACE = ("size", "seed", "init")  # settings of every method that have a place of their own on the page
 AWAY = -0.3  # weight of what is left out
-DEFAULT_EXAMPLE = "a painting of a starry night sky"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ def own_options(method: str) -> list[Option]:
 
 def example(method: str) -> str:
     """A prompt that shows what the method is good at."""
-    return getattr(api.method(method), "EXAMPLE", DEFAULT_EXAMPLE)
+    return EXAMPLES.get(method, EXAMPLES[DEFAULT])
 
 
 def needs_photo(method: str) -> Literal["never", "may", "must"]:

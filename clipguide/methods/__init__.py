@@ -23,6 +23,20 @@ METHODS: dict[str, tuple[str, str]] = {
 
 DEFAULT = "fourier"
 
+EXAMPLES: dict[str, str] = {  # a prompt that shows what the method is good at; the default's stands for the others
+    "fourier": "a painting of a starry night sky",
+    "clipdraw": "a lighthouse by the sea",
+    "sketch": "a drawing of a face",
+    "pixelart": "a castle on a hill",
+    "clipstyler": "a mosaic of coloured tiles",
+    "clipstyler-fast": "a mosaic of coloured tiles",
+    "textstyle": "a watercolour painting",
+    "styleimage": "an oil painting with thick strokes",
+    "texture": "a painting of a [starry] car",
+    "shapes": "a red sailing boat",
+    "pixels": "a meadow full of flowers",
+}
+
 
 def table() -> dict[str, tuple[str, str]]:
     """`METHODS`, and those of installed packages, which cannot take a name that is taken.  Imports none of them."""
