@@ -83,7 +83,7 @@ class Page:
             aspect = gr.Dropdown(list(ASPECTS), value="square", label="Shape", min_width=110, interactive=True)
             seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=110, interactive=True, elem_id="seed")
             self.dice = gr.Button("🎲 Roll", scale=0, min_width=96, elem_id="dice")
-        with gr.Accordion("Leave out, image prompts, start image", open=False):
+        with gr.Accordion("Leave out, image prompts, start image", open=False) as self.more:
             negative = gr.Textbox(label="Leave out", placeholder="text | blurry", max_lines=2, interactive=True)
             with gr.Row():
                 pictures = gr.File(label="Image prompts", file_count="multiple", height=120, interactive=True)
@@ -108,7 +108,9 @@ class Page:
         ask = self.ask
         private = {"api_visibility": "private", "show_progress": "hidden"}
         self.dice.click(lambda: random.randrange(2**31), outputs=ask.seed, **private)
-        ask.method.change(self._describe, ask.method, [ask.method, self.use_example, ask.prompt, ask.start], **private)
+        ask.method.change(
+            self._describe, ask.method, [ask.method, self.use_example, ask.prompt, ask.start, self.more], **private
+        )
         self.use_example.click(example, ask.method, ask.prompt, **private)
         ask.preset.input(lambda preset: PRESETS[preset][1], ask.preset, ask.side, **private)
         ask.start.upload(lambda path: None, ask.start, **private).failure(lambda: None, outputs=ask.start, **private)
@@ -143,6 +145,7 @@ class Page:
             f"Example: {example(method)}",
             gr.update(placeholder=example(method)),
             gr.update(visible=photo is not None, label=photo),
+            gr.update(open=True) if needs_photo(method) == "must" else gr.skip(),
         )
 
     def _order(self, given: Sequence[Any]) -> Order:

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from apps.uploads import tidy
 from clipguide import api, runs
 from clipguide.errors import UserError
 from clipguide.options import Guided
@@ -192,7 +193,7 @@ class Runner:
         try:
             work.become("done" if work.do(self.models) else "stopped")
         except UserError as error:
-            work.become("failed", str(error))
+            work.become("failed", tidy(str(error)))
         except Exception as error:  # whatever it is, the next one must run, and the page must say why
             said = " ".join(str(error).split())[:300]
             work.become("failed", f"{type(error).__name__}: {said}")

@@ -80,9 +80,9 @@ def prompt(text: str, root: Path) -> str:
 
 def refused(error: UserError) -> gr.Error:
     """The error as the page shows it: one line, without markup."""
-    return gr.Error(html.escape(tidy(error)), title="That cannot be done", duration=None, print_exception=False)
+    return gr.Error(html.escape(tidy(str(error))), title="That cannot be done", duration=None, print_exception=False)
 
 
-def tidy(error: UserError) -> str:
+def tidy(message: str) -> str:
     """The message in the page's words: settings are fields here, not flags."""
-    return re.sub(r"(?<!\S)--([a-z][\w-]*)", lambda match: match[1].replace("-", " "), str(error))
+    return re.sub(r"(?<!\S)--([a-z][\w-]*)", lambda match: match[1].replace("-", " "), message)
