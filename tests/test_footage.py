@@ -10,6 +10,10 @@ import torch
 from clipguide import commands, footage, images, video
 from clipguide.errors import UserError
 
+pytestmark = [  # imageio-ffmpeg does not close the pipes of the processes that it starts
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 FEW = {"size": (32, 32), "steps": 2, "cutouts": 4}
 
 
