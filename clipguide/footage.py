@@ -97,7 +97,8 @@ def _steady(frames: Iterator[tuple[Tensor, Tensor]]) -> Iterator[Tensor]:
     for frame, change in frames:
         if before is not None:
             moved = (frame - before[0]).abs().mean(1, keepdim=True)
-            still = torch.exp(-(F.avg_pool2d(moved, 5, 1, 2) / STILL).square())  # (1, 1, H, W)
+            around = F.avg_pool2d(moved, 5, 1, 2, count_include_pad=False)
+            still = torch.exp(-(around / STILL).square())  # (1, 1, H, W)
             change = change + MEMORY * still * (before[1] - change)
         before = frame, change
         yield (frame + change).clamp(0, 1)
