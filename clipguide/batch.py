@@ -107,7 +107,7 @@ def run(
 
 @contextlib.contextmanager
 def _held(out: Path) -> Iterator[None]:
-    """The folder, made where it was not, for this batch alone.  Waits for workers that a killed start left."""
+    """The folder, made where it was not, for this batch alone."""
     try:
         (out / WORK).mkdir(parents=True, exist_ok=True)
         lock = FileLock(out / ".lock", thread_local=False)  # a web page's iterator wanders through threads
@@ -117,12 +117,22 @@ def _held(out: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"--out {out} cannot be written ({error.strerror}); give another folder") from None
     try:
-        for path in (out / WORK).glob("worker-*.lock"):
-            with FileLock(path, timeout=LEAVING, thread_local=False):
-                path.unlink()
+        _clear(out)
         yield
     finally:
         lock.release()
+
+
+def _clear(out: Path) -> None:
+    """Waits for the workers that a killed start left, and takes away what it left half written."""
+    for path in (out / WORK).glob("worker-*.lock"):
+        try:
+            with FileLock(path, timeout=LEAVING):
+                path.unlink()
+        except Timeout:
+            raise UserError(f"workers of a batch that was killed are still at work in {out}; end them first") from None
+    for path in out.glob(".*.part*"):
+        path.unlink(missing_ok=True)
 
 
 def _opened(out: Path, tasks: Sequence[Task]) -> Manifest:
