@@ -19,14 +19,17 @@ from clipguide.weights import Models
 class Settings(Composed):
     lr: float = Field(0.1, gt=0, le=10, description="learning rate of the spectrum")
     decay: float = Field(1.0, ge=0, le=3, description="power of 1/frequency; higher is smoother")
-    contrast: float = Field(0.3, ge=0, le=2, description="strength of the random start")
+    contrast: float = Field(0.05, ge=0, le=2, description="strength of the random start")
     smooth: float = Field(0.5, ge=0, le=100, description="weight of total variation; higher is calmer")
+    wide: float = Field(0.8, ge=0, le=1, description="share of the views that show all of the picture; the others zoom")
+    coarse: float = Field(0.08, gt=0, le=1, description="share of the frequencies that the picture starts with")
+    fine_at: float = Field(0.6, ge=0, le=1, description="part of the run after which all frequencies are drawn")
     average: float = Field(0.9, ge=0, lt=1, description="moving average of the picture; 0 shows the last step")
 
 
 def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     """Yields the steps; see `core.optimise`."""
-    judges, cutouts = models.judges(settings.clip), crops(settings.cutouts)
+    judges, cutouts = models.judges(settings.clip), crops(settings.cutouts, wide=settings.wide)
     spectrum = Fourier(
         brief.size,
         rng=brief.rng(),
@@ -34,6 +37,7 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
         batch=brief.batch,
         decay=settings.decay,
         contrast=settings.contrast,
+        detail=(settings.coarse, settings.fine_at),
     )
     if brief.init is not None:
         spectrum.load(images.read(brief.init, brief.size))
