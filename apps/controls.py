@@ -43,31 +43,36 @@ def medium(option: Option) -> Literal["picture", "drawing", "folder"]:
 
 def control(option: Option, value: Any, catalogue: Catalogue, root: Path) -> gr.components.Component:
     """The control of a setting, with its range, its help and a value."""
+    mark = [f"setting-{option.name}"]  # for style sheets and tests
     label, info = option.name.replace("_", " "), option.help
     models = catalogue.like(option.default)
     if option.kind == "bool":
-        return gr.Checkbox(bool(value), label=label, info=info, interactive=True)
+        return gr.Checkbox(bool(value), label=label, info=info, interactive=True, elem_classes=mark)
     if option.kind == "choice" or models:
         choices = list(option.choices) or models
         chosen = value if value in choices else option.default
-        return gr.Dropdown(choices, value=chosen, label=label, info=info, interactive=True)
+        return gr.Dropdown(choices, value=chosen, label=label, info=info, interactive=True, elem_classes=mark)
     if option.kind in ("int", "float") and not option.optional:
-        return _number(option, value, label, info)
+        return _number(option, value, label, info, mark)
     if option.kind == "path":
         if medium(option) == "picture":
             return boxes.Picture(root, f"{label}: {info}", value=value)
-        return gr.File(label=f"{label}: {info}", file_count="single", height=120, interactive=True)
-    return gr.Textbox("" if value is None else show(value), label=label, info=info, max_lines=1, interactive=True)
+        return gr.File(label=f"{label}: {info}", file_count="single", height=120, interactive=True, elem_classes=mark)
+    return gr.Textbox(
+        "" if value is None else show(value), label=label, info=info, max_lines=1, interactive=True, elem_classes=mark
+    )
 
 
-def _number(option: Option, value: Any, label: str, info: str) -> gr.components.Component:
+def _number(option: Option, value: Any, label: str, info: str, mark: list[str]) -> gr.components.Component:
     whole = option.kind == "int"
     if option.low is not None and option.high is not None:
         if option.high - option.low <= (SLIDER_STEPS if whole else SLIDER_RANGE):
             step = 1 if whole else 0.01
             if not whole and 0 < abs(value) < 0.05:
                 step = 0.001
-            return gr.Slider(option.low, option.high, value, step=step, label=label, info=info, interactive=True)
+            return gr.Slider(
+                option.low, option.high, value, step=step, label=label, info=info, interactive=True, elem_classes=mark
+            )
     return gr.Number(
         value,
         label=label,
@@ -77,6 +82,7 @@ def _number(option: Option, value: Any, label: str, info: str) -> gr.components.
         maximum=option.high,
         step=1 if whole else 0.01,
         interactive=True,
+        elem_classes=mark,
     )
 
 

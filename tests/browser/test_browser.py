@@ -24,13 +24,12 @@ def open_tab(page, name: str) -> None:
     page.get_by_role("tab", name=name).click()
 
 
-def setting(page, accordion: str, label: str, value: str) -> None:
+def setting(page, accordion: str, name: str, value: str) -> None:
     """Types a value into a setting that is folded away."""
-    fold = page.locator(accordion)
-    box = fold.get_by_label(label, exact=True)
-    if not box.first.is_visible():
-        fold.locator("button").first.click()
-    box.first.fill(value)
+    box = page.locator(f"{accordion} .setting-{name} input").first
+    if not box.is_visible():
+        page.locator(f"{accordion} > button, {accordion} button.label-wrap").first.click()
+    box.fill(value)
     page.keyboard.press("Tab")
 
 
