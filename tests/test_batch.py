@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TinyModels, tiny_checkpoints
+from doubles import TinyModels, tiny_checkpoints
 
 from clipguide import batch, images, jobs, manifest, tables
 from clipguide.cli import main
@@ -177,8 +178,213 @@ def test_after_a_crash_at_any_write_the_next_start_completes_all(tmp_path, crew,
     with pytest.raises(Crash):
         make(wanted, out, crew)
     monkeypatch.setattr(os, "replace", replace)
-    assert all(entry["state"] in ("waiting", "done") for entry in lines(out).values()) if out.exists() else True
+    if (out / manifest.NAME).exists():
+        assert {entry["state"] for entry in lines(out).values()} <= {"waiting", "done"}
     make(wanted, out, crew)
     assert pictures(out) == pictures(tmp_path / "whole")
     assert {entry["state"] for entry in lines(out).values()} == {"done"}
     assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in (tmp_path / "whole").iterdir())
+
+
+def seconds_of(process: int) -> float:
+    """What a process has computed so far; on a busy machine a better clock than the wall's."""
+    ticks = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
+def kill_five_starts(folder: str) -> None:
+    """Starts a batch five times and kills each start at a random moment.  In a process that has no threads to fork."""
+    root, dice = Path(folder), random.Random(0)
+    wanted, crew = grid(tables.photos_of(root / "in")), batch.Crew(models=TinyModels())
+    began = time.process_time()
+    make(wanted, root / "whole", crew)
+    whole = time.process_time() - began
+    for _ in range(5):
+        if (child := os.fork()) == 0:
+            make(wanted, root / "out", crew)
+            os._exit(0)
+        until = dice.uniform(0, whole / 3)
+        while seconds_of(child) < until:
+            time.sleep(0.001)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        begun = (root / "out" / manifest.NAME).exists()
+        print([entry["state"] for entry in lines(root / "out").values()].count("done") if begun else 0)
+    make(wanted, root / "out", crew)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_killed_at_a_random_moment_five_times(tmp_path):
+    photos(tmp_path / "in", 20)
+    code = f"import test_batch; test_batch.kill_five_starts({str(tmp_path)!r})"
+    script = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, text=True)
+    assert script.returncode == 0, script.stderr[-2000:]
+    counts = [int(line) for line in script.stdout.splitlines()]
+    assert len(counts) == 5 and counts == sorted(counts) and 0 < counts[-1]  # nothing that was done is lost
+    assert pictures(tmp_path / "out") == pictures(tmp_path / "whole") and len(pictures(tmp_path / "out")) == 20
+    assert {entry["state"] for entry in lines(tmp_path / "out").values()} == {"done"}
+    assert sorted(os.listdir(tmp_path / "out")) == sorted(os.listdir(tmp_path / "whole"))
+
+
+def test_a_wish_to_stop_ends_after_the_step_at_hand_and_the_next_start_goes_on(tmp_path, crew):
+    wanted, out = grid(photos(tmp_path / "in", 3), steps=4), tmp_path / "out"
+    make(wanted, tmp_path / "whole", crew)
+    looks = iter(range(100))
+    results = make(wanted, out, crew, asked_to_stop=lambda: next(looks) > 8)  # in the second job
+    assert states(results) == {"p000-a-mosaic": "done", "p001-a-mosaic": "stopped"}
+    assert [entry["state"] for entry in lines(out).values()] == ["done", "stopped", "waiting"]
+    assert (out / WORK / "p001-a-mosaic" / "state.pt").exists()
+    assert states(make(wanted, out, crew)) == dict(zip(lines(out), ["skipped", "done", "done"], strict=True))
+    assert pictures(out) == pictures(tmp_path / "whole")
+    log = [entry["steps"] for entry in lines(out).values()]
+    assert log == [4, 4, 4] and not (out / WORK).exists()
+
+
+def test_breaking_off_keeps_what_is_done(tmp_path, crew):
+    wanted = grid(photos(tmp_path / "in", 3))
+    with closing(batch.run(wanted, tmp_path / "out", crew)) as results:
+        next(results)
+    assert [entry["state"] for entry in lines(tmp_path / "out").values()] == ["done", "waiting", "waiting"]
+    make(wanted, tmp_path / "out", crew)  # the folder is free again
+
+
+def test_ctrl_c_ends_cleanly(tmp_path, call, monkeypatch):
+    photos(tmp_path / "in", 3)
+    line = ["batch", tmp_path / "in", "a mosaic", "--out", tmp_path / "out", *FLAGS]
+    note = manifest.Manifest.write
+
+    def interrupt(self):
+        note(self)
+        os.kill(os.getpid(), signal.SIGINT) if interrupt.armed else None
+        interrupt.armed = not interrupt.armed  # after the first job
+
+    interrupt.armed = False
+    monkeypatch.setattr(manifest.Manifest, "write", interrupt)
+    code, out, _ = call(*line)
+    assert code == 130 and "1 done, 2 left" in out
+    assert [entry["state"] for entry in lines(tmp_path / "out").values()] == ["done", "waiting", "waiting"]
+    monkeypatch.undo()
+    code, out, _ = call(*line)
+    assert code == 0 and "2 done, 1 skipped" in out
+
+
+def test_two_batches_in_one_folder_are_refused(tmp_path, crew):
+    wanted = grid(photos(tmp_path / "in", 2))
+    with closing(batch.run(wanted, tmp_path / "out", crew)) as results:
+        next(results)
+        with pytest.raises(UserError, match="another batch is at work"):
+            make(wanted, tmp_path / "out", crew)
+
+
+def test_from_words_alone_with_any_method(tmp_path, call):
+    (tmp_path / "ideas.txt").write_text("a red fox\n\na castle #pixelart\n", encoding="utf-8")
+    flags = ["--steps", 1, "--cutouts", 2, "--size", 16, "--clip", TINY, "--seeds", "0,3-4", "--json"]
+    code, out, err = call("batch", tmp_path / "ideas.txt", "--out", tmp_path / "out", *flags)
+    assert (code, err) == (0, "")
+    facts = json.loads(out)
+    assert (facts["done"], facts["left"], len(facts["sheets"])) == (6, 0, 1)
+    methods = {name: entry["method"] for name, entry in lines(tmp_path / "out").items()}
+    assert methods["a-red-fox-s4"] == "fourier" and methods["a-castle-pixelart-s0"] == "pixelart"
+
+
+def test_a_table_says_all_of_every_job(tmp_path, call):
+    photos(tmp_path / "in", 2)
+    rows = [
+        "photo,prompt,method,output,strength,seed",
+        "in/p000.png,a mosaic,textstyle,first,0.5,",
+        "in/p001.png,\"a sketch, in crayon\",,,,3",
+        ",a fox,pixels,fox,,",
+    ]
+    (tmp_path / "jobs.csv").write_text("\n".join(rows), encoding="utf-8-sig")
+    flags = ["--steps", 1, "--cutouts", 2, "--size", 16, "--clip", TINY]
+    code, _, err = call("batch", tmp_path / "jobs.csv", "--out", tmp_path / "out", *flags)
+    told = lines(tmp_path / "out")
+    assert list(told) == ["first", "p001-a-sketch-in-crayon-s3", "fox"] and code == 0, err
+    assert [entry["method"] for entry in told.values()] == ["textstyle", "clipstyler", "pixels"]
+    assert told["first"]["settings"]["strength"] == 0.5 and told["first"]["settings"]["init"].endswith("in/p000.png")
+
+
+def test_yaml_is_a_grid_or_rows(tmp_path):
+    photos(tmp_path / "in", 2)
+    path = tmp_path / "jobs.yaml"
+    path.write_text("photos: in\nstyles: [a mosaic, a sketch]\nseeds: [1]\nsettings: {method: textstyle, steps: 3}\n")
+    found = tables.read(path)
+    assert [job.name for job in found][::3] == ["p000-a-mosaic-s1", "p001-a-sketch-s1"] and len(found) == 4
+    assert found[0].method == "textstyle" and found[0].settings["steps"] == 3
+    path.write_text("- {photo: in/p000.png, prompt: [a fox, 'dark:-1'], strength: 0.2}\n- prompt: a hen\n")
+    first, second = tables.read(path, settings={"steps": 9})
+    assert first.prompts == ("a fox", "dark:-1") and first.photo == tmp_path / "in/p000.png"
+    assert second.settings == {"steps": 9} and second.where == "jobs.yaml line 2"
+
+
+REFUSED = {
+    "nowhere": ([], "nowhere is not there; give a folder"),
+    "empty": ([], "empty holds no photo"),
+    "words.doc": ([], "words.doc is no table"),
+    "stlye.csv": ([], "line 1: unknown column 'promt'; did you mean 'prompt'"),
+    "method.csv": ([], "method.csv line 3: unknown method 'mosaik'"),
+    "value.csv": ([], "value.csv line 2: --strength 2"),
+    "other.csv": ([], "other.csv line 2: unknown setting 'strength'"),
+    "photo.csv": ([], "photo.csv line 2: the method clipstyler starts from a photo"),
+    "twice.csv": ([], "twice.csv line 2 and twice.csv line 4 would both be written as a-fox.png"),
+    "wide.csv": ([], "wide.csv line 2: more cells than columns"),
+    "out.csv": ([], "'../a' cannot name"),
+    "bare.csv": ([], "there is no job"),
+    "mask.csv": ([], "mask.csv line 2: --mask .* is not there"),
+    "bad.yaml": ([], "bad.yaml line 2: no YAML"),
+    "row.yaml": ([], "row.yaml line 2: no row"),
+    "grid.yaml": ([], "unknown entry 'style'"),
+    "in": (["--seeds", "3-1"], "--seeds 3-1: write numbers"),
+    "in ": (["a mosaic", "--steps", "many"], "--steps many"),
+    "in  ": (["a mosaic", "--device", "cud"], "--device cud is not here"),
+    "in   ": ([], "no prompt was given"),
+    "bare.csv ": (["a mosaic"], "says its own styles"),
+}
+TABLES = {
+    "words.doc": "",
+    "stlye.csv": "photo,promt\n",
+    "method.csv": "prompt,method\na fox,pixels\na hen,mosaik\n",
+    "value.csv": "photo,prompt,strength\nin/p000.png,a mosaic,2\n",
+    "other.csv": "prompt,method,strength\na fox,pixels,0.5\n",
+    "photo.csv": "prompt,method\na fox,clipstyler\n",
+    "twice.csv": "prompt,seed\na fox,\na hen,\nA FOX,\n",
+    "wide.csv": "prompt\na fox,red\n",
+    "out.csv": "prompt,output\na fox,../a\n",
+    "bare.csv": "prompt,seed\n",
+    "mask.csv": "photo,prompt,mask\nin/p000.png,a fox,gone.png\n",
+    "bad.yaml": "- prompt: a\n  : ]\n",
+    "row.yaml": "- prompt: a\n- a fox\n",
+    "grid.yaml": "photos: in\nstyle: a\n",
+}
+
+
+@pytest.mark.parametrize("source", REFUSED)
+def test_bad_input_is_refused_in_one_line_before_anything_is_made(tmp_path, call, source):
+    photos(tmp_path / "in", 1)
+    (tmp_path / "empty").mkdir()
+    for name, text in TABLES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    flags, said = REFUSED[source]
+    code, out, err = call("batch", tmp_path / source.strip(), *flags, "--out", tmp_path / "out")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert re.search(said, err), err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_no_batch_made_is_kept(tmp_path, crew):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "p000-a-mosaic.png").write_bytes(b"precious")
+    with pytest.raises(UserError, match="no batch made it"):
+        make(grid(photos(tmp_path / "in", 1)), tmp_path / "out", crew)
+    assert (tmp_path / "out" / "p000-a-mosaic.png").read_bytes() == b"precious"
+
+
+def test_photos_of_one_name_are_told_apart(tmp_path):
+    paths = [tmp_path / "a.jpg", tmp_path / "a.png", tmp_path / "b.png"]
+    assert [job.name for job in grid(paths, ["x"])] == ["a-jpg-x", "a-png-x", "b-x"]
+
+
+def test_no_flag_of_the_batch_is_a_setting_of_a_method():
+    own = {option.name for option in options(Batching)}
+    assert all(own.isdisjoint(method(name).Settings.model_fields) for name in METHODS)
+    assert own.isdisjoint(Common.model_fields)
