@@ -1,86 +1,18 @@
-"""What every test may use: `TinyModels`, a real `weights.Models` over checkpoints of a few thousand random weights."""
+"""What every test may use, and the ground they all stand on."""
 
 from __future__ import annotations
 
-import functools
 import os
-import tempfile
-from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test asks the network
 
 import pytest
 import torch
+from doubles import TinyModels, make_tick
 
 from clipguide.core import Tick
-from clipguide.models.bert import BertConfig
-from clipguide.weights import Models, sha256
 
 torch.set_num_threads(1)  # tiny tensors: a second thread only waits
-
-BERT = BertConfig(
-    vocab_size=259,
-    hidden_size=16,
-    num_hidden_layers=1,
-    num_attention_heads=2,
-    intermediate_size=16,
-    max_position_embeddings=64,
-)
-PREPROCESS = {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
-VIT = {"layers": 1, "width": 32, "head_width": 16, "patch_size": 8, "image_size": 32}
-RESNET = {"layers": [1, 1, 1, 1], "width": 8, "head_width": 32, "image_size": 32}
-TINY_CLIPS = {"clip-mini": VIT, "tiny-resnet": RESNET}  # name -> image tower
-
-
-class TinyModels(Models):
-    """Opens tiny CLIPs, the same in every run: "clip-mini" (a ViT) and "tiny-resnet" (with batch norms)."""
-
-    def __init__(self, device: str = "cpu") -> None:
-        super().__init__(device, tiny_checkpoints())
-
-
-@functools.cache
-def tiny_checkpoints() -> Path:
-    """A checkpoints folder as the bundled one: manifest.toml and a folder for each of `TINY_CLIPS`."""
-    root = Path(_keep.name)
-    entries = []
-    for seed, (name, vision) in enumerate(TINY_CLIPS.items()):
-        write_tiny_clip(root / name, vision, seed)
-        digests = ", ".join(f'"{file.name}" = "{sha256(file)}"' for file in sorted((root / name).iterdir()))
-        entries.append(f'[{name}]\nkind = "clip"\nlicence = "none"\nabout = "random"\nfiles = {{ {digests} }}\n')
-    (root / "manifest.toml").write_text("\n".join(entries), encoding="utf-8")
-    return root
-
-
-_keep = tempfile.TemporaryDirectory(prefix="tiny-checkpoints-")
-
-
-def write_tiny_clip(folder: Path, vision: dict, seed: int = 0) -> None:
-    """A CLIP of random weights as an open_clip folder; it reads any text, byte by byte, up to 48 of them."""
-    from clipguide.models.clip import build_network
-    from pretrain.models import write_folder
-
-    config = {
-        "embed_dim": 16,
-        "vision_cfg": vision,
-        "text_cfg": {"hf_model_name": "tiny", "context_length": 50},
-    }
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = build_network(config, BERT).eval()
-    folder.mkdir(parents=True, exist_ok=True)
-    write_folder(folder, model, config, PREPROCESS, None)
-    _write_tokenizer(folder / "tokenizer.json")
-
-
-def _write_tokenizer(path: Path) -> None:
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-
-    words = ["[PAD]", "[CLS]", "[SEP]", *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    tokenizer = Tokenizer(models.BPE(vocab={word: i for i, word in enumerate(words)}, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 2), ("[CLS]", 1))
-    tokenizer.save(str(path))
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +25,3 @@ def models() -> TinyModels:
 def tick() -> Tick:
     """The first of ten steps, with dice of its own."""
     return make_tick()
-
-
-def make_tick(step: int = 0, total: int = 10, *, seed: int = 0, preview: bool = False) -> Tick:
-    return Tick(step, total, torch.Generator().manual_seed(seed), preview)

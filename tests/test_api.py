@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from conftest import TinyModels
+from doubles import TinyModels
 
 import clipguide
 from clipguide import api, images

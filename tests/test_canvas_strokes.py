@@ -6,7 +6,7 @@ import io
 
 import pytest
 import torch
-from conftest import make_tick
+from doubles import make_tick
 
 from clipguide import images
 from clipguide.canvases import process, starts

@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import make_tick
+from doubles import make_tick
 from torch import Tensor, nn
 
 from clipguide.canvases.averaged import Averaged

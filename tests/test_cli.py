@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import tiny_checkpoints
+from doubles import tiny_checkpoints
 
 from clipguide import images
 from clipguide.cli import main

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import make_tick
+from doubles import make_tick
 from torch import Tensor, nn
 
 from clipguide.canvases.averaged import Averaged

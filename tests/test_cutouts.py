@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import make_tick
+from doubles import make_tick
 from torch import Tensor
 
 from clipguide.core import Cutouts

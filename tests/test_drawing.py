@@ -70,7 +70,7 @@ def test_negative_space_bares_the_paper(models):
 
 
 def _tick():
-    from conftest import make_tick
+    from doubles import make_tick
 
     return make_tick()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import BERT, PREPROCESS, RESNET, TINY_CLIPS, VIT, tiny_checkpoints, write_tiny_clip
+from doubles import BERT, PREPROCESS, RESNET, TINY_CLIPS, VIT, tiny_checkpoints, write_tiny_clip
 from torch import Tensor
 
 from clipguide.encoders import ClipEncoder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import TinyModels
+from doubles import TinyModels
 
 from clipguide import api, images
 from clipguide.brief import Brief, parse_prompts

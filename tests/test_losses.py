@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from conftest import make_tick
+from doubles import make_tick
 from torch import Tensor
 
 from clipguide import images

@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 import torch
-from conftest import TinyModels
+from doubles import TinyModels
 from PIL import Image
 
 from clipguide import api, images, palettes

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TinyModels
+from doubles import TinyModels
 
 from clipguide import api, losses, methods
 from clipguide.errors import UserError

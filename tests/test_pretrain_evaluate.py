@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import tiny_checkpoints
+from doubles import tiny_checkpoints
 from PIL import Image
 from torch import nn
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import PREPROCESS, VIT, tiny_checkpoints
+from doubles import PREPROCESS, VIT, tiny_checkpoints
 
 from clipguide.models.bert import BertConfig
 from clipguide.models.clip import TOKENIZER, build_network, open_folder

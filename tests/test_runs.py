@@ -11,7 +11,7 @@ import time
 
 import pytest
 import torch
-from conftest import TinyModels, tiny_checkpoints
+from doubles import TinyModels, tiny_checkpoints
 
 from clipguide import api, runs
 from clipguide.cli import main

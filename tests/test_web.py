@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("gradio")
 
-from conftest import TinyModels
+from doubles import TinyModels
 from PIL import Image
 
 from apps import batch_tab, compare, controls, http_api, order, stage, studio, uploads, web

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from conftest import TinyModels, tiny_checkpoints
+from doubles import TinyModels, tiny_checkpoints
 
 from clipguide import weights
 from clipguide.cli import main
