@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import queue
 import threading
@@ -17,7 +16,6 @@ from torch import Tensor
 from apps.uploads import tidy
 from clipguide import api, runs
 from clipguide.errors import UserError
-from clipguide.options import Guided
 from clipguide.weights import Models
 
 MAX_WAITING = 200
@@ -179,8 +177,6 @@ class Runner:
     def _work(self) -> None:
         if not torch.cuda.is_available():
             torch.set_num_threads(max(1, (os.cpu_count() or 1) // self.workers))  # this thread's share of the cores
-        with contextlib.suppress(UserError):  # a first picture that wants another CLIP says what is wrong
-            self.models.judges(Guided.model_fields["clip"].default)
         while (job := self._queue.get()) is not None:
             if job.asked_to_stop:
                 job.become("stopped")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from apps.runner import Runner, affordable_workers
 from apps.safety import NsfwScreen, Screen
 from apps.studio import Studio
 from clipguide.errors import UserError
+from clipguide.options import Guided
 from clipguide.weights import Models
 
 STYLE = Path(__file__).with_name("style.css")
@@ -53,6 +55,8 @@ def loopback(host: str) -> bool:
 def open_studio(serving: Serving, models: Models | None = None) -> Studio:
     """The models, the runs and the workers."""
     models = models or Models(serving.device)
+    with contextlib.suppress(UserError):  # a first picture that wants it will say what is wrong
+        models.judges(Guided.model_fields["clip"].default)  # here, as threads that import at once trip over each other
     screen = NsfwScreen() if serving.safe else Screen()
     workers = serving.workers or affordable_workers()
     return Studio(models, serving.runs, Runner(models, serving.runs, workers), screen)

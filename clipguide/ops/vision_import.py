@@ -21,7 +21,7 @@ def import_torchvision() -> ModuleType:
     except RuntimeError as error:
         if "torchvision::" not in str(error):
             raise
-    for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+    for name in [name for name in list(sys.modules) if name.partition(".")[0] == "torchvision"]:
         del sys.modules[name]
     _declare_operators()
     return importlib.import_module("torchvision")
