@@ -39,7 +39,7 @@ def guidance(brief: Brief, settings: Restyling, models: Models, photos: Tensor) 
     """
     judges = models.judges(settings.clip)
     aims = [style_aim(judge.encoder, brief.prompts, photos, settings.source, settings.templates) for judge in judges]
-    overview = crops(max(4, settings.chunks), wide=1.0, turn=5, perspective=0.1, jitter=0, noise=0.05, erase=0)
+    overview = crops(1, wide=1.0, turn=5, perspective=0.1, jitter=0, noise=0.05, erase=0)
     near = patches(settings.cutouts, extent=settings.extent)
     weights = settings.direction, settings.patches
     return [

@@ -69,7 +69,7 @@ LOSSES = {
     "avoid": lambda encoder: (avoid(encoder, seen_alike(encoder, PHOTO, VIEWS), VIEWS, margin=-1.0), PHOTO),
     "direction": lambda encoder: (from_photo(direction(encoder, embed(encoder, "a fox"), VIEWS)), PHOTO),
     "patches": lambda encoder: (
-        from_photo(direction(encoder, embed(encoder, "a fox"), VIEWS, threshold=0.1, from_whole=True)),
+        from_photo(direction(encoder, embed(encoder, "a fox"), VIEWS, threshold=0.1)),
         PHOTO,
     ),
     "content": lambda encoder: (from_photo(content(encoder.perceptual())), PHOTO),

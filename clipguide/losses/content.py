@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 
 from clipguide.core import Scene
+from clipguide.losses.source import kept
 from clipguide.models.perceptual import Features
 
 MAX_PIXELS = 512 * 512  # larger pictures are shrunk before they are read: things are judged, not pores
 
 
-def maps(scene: Scene, features: Features, of: str = "image") -> list[Tensor]:
-    """The feature maps of the picture, or of its source; made once for all terms."""
-    return scene.once(("features", id(features), of), lambda: features(shrunk(scene.image(of))))
+def maps(scene: Scene, features: Features) -> list[Tensor]:
+    """The feature maps of the picture; made once for all terms."""
+    return scene.once(("features", id(features)), lambda: features(shrunk(scene.image())))
 
 
 def shrunk(image: Tensor) -> Tensor:
@@ -29,14 +30,18 @@ def content(features: Features) -> Callable[[Scene], Tensor]:
     """The squared distance of the content features from the source's, as a share of their variance; 0 for no change.
 
     Dividing by the variance puts every layer and every network on one scale; CLIPstyler takes the bare squares.  The
-    frame needs a "source".
+    frame needs a "source", whose features are kept from step to step.
     """
 
+    def read(source: Tensor) -> list[Tensor]:
+        layers = features(shrunk(source))
+        return [layers[layer] for layer in features.content]
+
+    source = kept(read)
+
     def loss(scene: Scene) -> Tensor:
-        with torch.no_grad():
-            before = maps(scene, features, "source")
-        after = maps(scene, features)
-        shares = [_share(after[layer], before[layer]) for layer in features.content]
+        before, after = source(scene.image("source")), maps(scene, features)
+        shares = [_share(after[layer], old) for layer, old in zip(features.content, before, strict=True)]
         return torch.stack(shares).mean()
 
     return loss
