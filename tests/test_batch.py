@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -388,3 +390,52 @@ def test_no_flag_of_the_batch_is_a_setting_of_a_method():
     own = {option.name for option in options(Batching)}
     assert all(own.isdisjoint(method(name).Settings.model_fields) for name in METHODS)
     assert own.isdisjoint(Common.model_fields)
+
+
+def separate(*words) -> subprocess.CompletedProcess:
+    """A command line in a process of its own, with one thread, as the engines are compared."""
+    line = [sys.executable, "-m", "clipguide.cli", *map(str, words)]
+    return subprocess.run(line, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+
+
+def same_as_here(folder: Path, crew, *flags: str) -> None:
+    paths = photos(folder / "in", 6, broken=1)
+    make(grid(paths), folder / "here", crew)
+    done = separate("batch", folder / "in", "a mosaic", "--out", folder / "out", *FLAGS, *flags)
+    assert done.returncode == 1 and "5 done, 1 failed" in done.stdout, done.stderr
+    assert done.stderr.count("\n") == 1 and "p000-a-mosaic failed" in done.stderr
+    assert pictures(folder / "out") == pictures(folder / "here")
+    assert sorted(os.listdir(folder / "out")) == sorted(os.listdir(folder / "here"))
+
+
+@pytest.mark.slow
+def test_processes_make_the_same_bytes(tmp_path, crew):
+    same_as_here(tmp_path, crew, "--workers", "2")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra 'batch'")
+def test_a_ray_cluster_makes_the_same_bytes(tmp_path, crew):
+    same_as_here(tmp_path, crew, "--workers", "2", "--engine", "ray")
+
+
+def test_without_ray_the_extra_is_named(tmp_path, call, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    photos(tmp_path / "in", 1)
+    code, _, err = call("batch", tmp_path / "in", "a mosaic", "--out", tmp_path / "out", "--engine", "ray", *FLAGS)
+    assert code == 2 and "pip install 'clipguide[batch]'" in err
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_fails_its_job_alone(tmp_path):
+    wanted = grid(photos(tmp_path / "in", 4), steps=3)
+    results = {}
+    with closing(batch.run(wanted, tmp_path / "out", batch.Crew(workers=2))) as running:
+        for result in running:
+            results[result.name] = result
+            if len(results) == 1:
+                multiprocessing.active_children()[0].kill()
+    assert sorted(states(results).values()) == ["done", "done", "done", "failed"]
+    assert any("its worker died (SIGKILL)" in result.error for result in results.values())
+    again = states(make(wanted, tmp_path / "out", None))
+    assert sorted(again.values()) == ["done", "skipped", "skipped", "skipped"]
