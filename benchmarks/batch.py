@@ -98,7 +98,7 @@ def measure(clip: str = "clip-mini") -> dict[str, str]:
         ours, single = overhead(clip, Path(root))
         one_by_one, at_once = together(clip, Path(root))
     return {
-        f"{JOBS} jobs of one worker": f"{ours:.2f} s CPU, {ours / single:.3f} times {JOBS} single runs ({single:.2f} s)",
+        f"{JOBS} jobs of one worker": f"{ours:.2f} s CPU, {ours / single:.3f} times single runs ({single:.2f} s)",
         f"{TOGETHER} pictures at once": f"{at_once:.2f} s CPU, one by one {one_by_one:.2f} s",
     }
 
