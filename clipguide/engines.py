@@ -11,6 +11,7 @@ import signal
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
@@ -76,7 +77,8 @@ class _Hand:
         self.pipe, theirs = context.Pipe()
         self.lock = self.bench.out / WORK / f"worker-{self.place}.lock"
         self.process = context.Process(target=_serve, args=(theirs, self.bench, self.lock), daemon=True)
-        self.process.start()
+        with _deaf_to_interrupts():
+            self.process.start()
         theirs.close()  # so that its death is the pipe's end
 
     def give(self, waiting: deque[tuple[int, Task]]) -> None:
@@ -120,13 +122,29 @@ class _Hand:
         self.lock.unlink(missing_ok=True)
 
 
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """A terminal sends Ctrl-C to all of its processes; those started here leave it to the first to decide.
+
+    The mask is inherited, so that one is deaf from its first moment on, and not only when all is imported.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(pipe: Connection, bench: Bench, lock: Path) -> None:
     """The life of a worker's process.
 
     A message that comes while it works is the wish to stop; so is the pipe's end, when the process that started it was
     killed.  It holds its lock until it is gone, so that the next start waits for what this one still writes.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all; the first process decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.simplefilter("ignore")
     warnings.simplefilter("default", Notice)
     with FileLock(lock):
