@@ -42,6 +42,9 @@ class Picture(gr.Image):
         )
         self.root = root
 
+    def get_config(self, cls: type | None = None) -> dict[str, Any]:
+        return super().get_config(gr.Image)  # Gradio reads the fields off a signature, and ours is shorter
+
     def preprocess(self, payload: Any) -> str | None:
         return None if payload is None else str(_kept(self.root, payload.path, payload.orig_name))
 
@@ -72,6 +75,9 @@ class Painter(gr.ImageEditor):
         while len(self.blob_storage) > MAX_PAINTINGS:  # those of visitors who painted and left
             self.blob_storage.pop(next(iter(self.blob_storage)))
         super().accept_blobs(data)
+
+    def get_config(self, cls: type | None = None) -> dict[str, Any]:
+        return super().get_config(gr.ImageEditor)
 
     def preprocess(self, payload: Any) -> tuple[str | None, str | None]:
         if payload is None:
