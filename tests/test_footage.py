@@ -116,7 +116,7 @@ def test_the_command_trains_a_network_that_is_kept_and_used_again(stylise, tmp_p
 def test_the_command_makes_a_video_of_a_video(stylise, film, tmp_path):
     code, out, err = stylise(film, "mosaic", "--out", tmp_path / "new.mp4")
     assert code == 0, err
-    assert len(list(video.read(json.loads(out)["video"]))) == 10
+    assert len(list(video.read(json.loads(out)["video"]))) == 10  # without --method: a film has a default of its own
 
 
 def test_a_method_that_restyles_no_photo_is_refused(stylise, tmp_path):

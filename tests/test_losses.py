@@ -24,6 +24,7 @@ from clipguide.losses.palette import palette
 from clipguide.losses.prompt import avoid, embed, great_circle, prompt, prompt_terms, seen_alike
 from clipguide.losses.saturation import saturation
 from clipguide.losses.smooth import smooth
+from clipguide.losses.source import kept
 from clipguide.losses.spot import spot_terms
 from clipguide.losses.symmetry import symmetry
 from clipguide.losses.texture import texture
@@ -237,3 +238,13 @@ def test_smoothness_measures_steps_of_colour():
     value, _ = judged(smooth(), stripes)
     assert float(value) == pytest.approx(3**0.5 - 0.01, abs=1e-3)
     assert float(judged(smooth(), torch.full((1, 3, 8, 8), 0.7))[0]) == pytest.approx(0, abs=1e-6)
+
+
+def test_what_is_known_of_a_source_is_kept_until_the_source_changes():
+    seen = []
+    known = kept(lambda source: seen.append(source) or source.mean() * torch.ones((), requires_grad=True))
+    assert known(PHOTO) is known(PHOTO.clone()) and len(seen) == 1 and not known(PHOTO).requires_grad
+    photo = PHOTO.clone()
+    known(photo)
+    photo.mul_(0.5)  # the same tensor, another picture
+    assert known(photo) < known(PHOTO) and len(seen) == 3

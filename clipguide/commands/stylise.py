@@ -18,13 +18,14 @@ from clipguide.options import Common, Output, split, validate
 from clipguide.styling import Styling
 from clipguide.weights import Models
 
-DEFAULT = "clipstyler"
+DEFAULT, FILM_DEFAULT = "textstyle", "clipstyler"  # a film needs one network for all its frames
 
 
 def add_arguments(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     parser.add_argument("photo", type=Path, metavar="PHOTO", help="a picture, or a video")
     parser.add_argument("prompts", nargs="*", metavar="STYLE", help=pictures.PROMPT_HELP)
-    pictures.add_arguments(parser, words, default=DEFAULT)
+    film = any(video.is_video(word) for word in words)
+    pictures.add_arguments(parser, words, default=FILM_DEFAULT if film else DEFAULT)
 
 
 def run(args: argparse.Namespace) -> int:
