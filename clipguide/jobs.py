@@ -20,7 +20,7 @@ from clipguide.plans import Plan, method, plan
 from clipguide.runs import slug
 from clipguide.weights import sha256
 
-PHOTO_METHOD = "clipstyler"  # of a job with a photo that names no method
+PHOTO_METHOD = "textstyle"  # of a job with a photo that names no method
 RESERVED = "contact-sheet"  # what the names of the sheets begin with
 ABSENT = "absent"  # the digest of a file that is not there
 

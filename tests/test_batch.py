@@ -302,7 +302,7 @@ def test_a_table_says_all_of_every_job(tmp_path, call):
     code, _, err = call("batch", tmp_path / "jobs.csv", "--out", tmp_path / "out", *flags)
     told = lines(tmp_path / "out")
     assert list(told) == ["first", "p001-a-sketch-in-crayon-s3", "fox"] and code == 0, err
-    assert [entry["method"] for entry in told.values()] == ["textstyle", "clipstyler", "pixels"]
+    assert [entry["method"] for entry in told.values()] == ["textstyle", "textstyle", "pixels"]
     assert told["first"]["settings"]["strength"] == 0.5 and told["first"]["settings"]["init"].endswith("in/p000.png")
 
 
