@@ -17,6 +17,7 @@ from clipguide.weights import Models
 
 
 class Settings(Composed):
+    cutouts: int = Field(9, ge=1, le=1024, description="views of the picture that CLIP judges in a step")
     lr: float = Field(0.1, gt=0, le=10, description="learning rate of the spectrum")
     decay: float = Field(1.0, ge=0, le=3, description="power of 1/frequency; higher is smoother")
     contrast: float = Field(0.05, ge=0, le=2, description="strength of the random start")
@@ -37,7 +38,7 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
         batch=brief.batch,
         decay=settings.decay,
         contrast=settings.contrast,
-        detail=(settings.coarse, settings.fine_at),
+        detail=(settings.coarse if brief.init is None else 1.0, settings.fine_at),  # a photo shows whole at once
     )
     if brief.init is not None:
         spectrum.load(images.read(brief.init, brief.size))
