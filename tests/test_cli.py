@@ -108,7 +108,7 @@ def test_rerun_with_another_method_keeps_what_was_set_and_not_its_defaults(call,
     other = facts(call("rerun", first, "--method", "pixels", "--json"))["pictures"][0]
     recipe = images.metadata(tmp_path / other)
     assert recipe["method"] == "pixels" and recipe["settings"]["steps"] == 3 and recipe["settings"]["size"] == [32, 24]
-    assert recipe["settings"]["lr"] == 0.02 and recipe["settings"]["smooth"] == 2.0
+    assert recipe["settings"]["lr"] == 0.02 and recipe["settings"]["smooth"] == 7.0  # both methods share --smooth
 
 
 def test_a_batch_writes_every_picture(call, tmp_path):

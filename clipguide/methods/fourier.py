@@ -38,7 +38,7 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
         batch=brief.batch,
         decay=settings.decay,
         contrast=settings.contrast,
-        detail=(settings.coarse if brief.init is None else 1.0, settings.fine_at),  # a photo shows whole at once
+        detail=(settings.coarse, 0.0 if brief.init else settings.fine_at),  # a photo shows whole at once
     )
     if brief.init is not None:
         spectrum.load(images.read(brief.init, brief.size))
