@@ -7,14 +7,14 @@
 # PROFILE=gpu takes more pairs, larger views and batches, and more steps of the attack; it has not been run yet.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-work=${1:-runs/clip-mini}
+work=$(realpath -m "${1:-runs/clip-mini}")
 python=${PYTHON:-.venv/bin/python}
 
 if [ "${PROFILE:-cpu}" = gpu ]; then
   scale=8 first="--steps 2000 --batch 512 --sizes 96,112,128 --bf16 --attack-steps 2"
-  second="--steps 4000 --batch 512 --sizes 96,112,128 --bf16 --attack-steps 2" until=2000
+  second="--steps 4000 --batch 512 --sizes 96,112,128 --bf16 --attack-steps 2" until=2000 until_two=4000
 else
-  scale=1 first="--steps 1000 --batch 128 --sizes 96" second="--steps 700 --batch 128 --sizes 96" until=638
+  scale=1 first="--steps 1000 --batch 128 --sizes 96" second="--steps 700 --batch 128 --sizes 96" until=638 until_two=268
 fi
 common="--radius 1.5 --classes 0.3 --ema 0.99 --lr 3e-4 --head-lr 1e-3"
 objects=emoji,stamps,clipart,art4apps,gcompris,wallpapers
@@ -27,7 +27,7 @@ resume() { if [ -f "$1/checkpoint.pt" ]; then echo --resume; fi; }
 [ -f "$work/scenes/index.json" ] || "$python" -m pretrain data build --sources "$scenes" --scale $scale --out "$work/scenes"
 mkdir -p "$work/both"
 for part in objects scenes; do
-  for shard in "$PWD/$work/$part"/train/*.tar; do ln -sf "$shard" "$work/both/$part-$(basename "$shard")"; done
+  for shard in "$work/$part"/train/*.tar; do ln -sf "$shard" "$work/both/$part-$(basename "$shard")"; done
 done
 
 # Part one: objects; the heads alone for 40 steps, then the attack grows to its full radius over 200.
@@ -42,13 +42,13 @@ done
 # Part two: scenes as well, and the logits of the untouched ImageNet network, so that photographs are not forgotten.
 [ -d "$work/two" ] || {
   "$python" -m pretrain train --shards "$work/both" --validation "$work/objects/validation" \
-    --start "$work/one" --out "$work/run-two" $(resume "$work/run-two") $common $second \
+    --start "$work/one" --out "$work/run-two" $(resume "$work/run-two") $common $second --until $until_two \
     --radius-ramp 1 --warmup 30 --distil 0.1 --seed 1
-  "$python" -m pretrain export --run "$work/run-two" --out "$work/two"
+  "$python" -m pretrain export --run "$work/run-two" --out "$work/two" --keep 0.5  # half-way back draws best
 }
 
 # Words of other languages become new rows of the text tower: English is cut and understood as before.
 [ -d "$work/clip-mini" ] || "$python" -m pretrain multilingual --start "$work/two" --out "$work/clip-mini"
 
-"$python" -m pretrain evaluate "$work/clip-mini" --suite project,retrieval --shards "$work/objects" --out "$work/figures"
-"$python" -m pretrain bundle "$work/clip-mini" --name clip-mini
+"$python" -m pretrain evaluate "$work/clip-mini" --suite project,languages --shards "$work/objects" --out "$work/figures"
+"$python" -m pretrain.bundle "$work/clip-mini" clip-mini
