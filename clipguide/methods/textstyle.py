@@ -29,12 +29,12 @@ from clipguide.weights import Models
 class Settings(Styling):
     canvas: Literal["pixels", "fourier"] = Field("pixels", description="what is optimised: pixels, or the spectrum")
     scales: int = Field(5, ge=1, le=8, description="scales of the pixels, each half the one before")
-    lr: float = Field(0.015, gt=0, le=1, description="learning rate")
+    lr: float = Field(0.02, gt=0, le=1, description="learning rate")
     words: float = Field(0.0, ge=0, le=100, description="weight of the words themselves, whatever the photo shows")
     direction: float = Field(1.0, ge=0, le=100, description="weight of the way from the source to the words")
     patches: float = Field(1.0, ge=0, le=100, description="weight of the patches' direction: the texture")
-    extent: float = Field(0.3, gt=0, le=1, description="side of a patch, as a share of the photo's shorter side")
-    content: float = Field(0.1, ge=0, le=100, description="weight of the photo's things; higher keeps more")
+    extent: float = Field(0.5, gt=0, le=1, description="side of a patch, as a share of the photo's shorter side")
+    content: float = Field(0.05, ge=0, le=100, description="weight of the photo's things; higher keeps more")
     smooth: float = Field(0.5, ge=0, le=100, description="weight of total variation; higher is calmer")
     average: float = Field(0.9, ge=0, lt=1, description="moving average of the picture; 0 shows the last step")
 
@@ -44,7 +44,7 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
 
     Leaves the peer in: CLIPstyler's direction and patches in place of the distance to the words, which drew the thing
     that they name; many views with augmentations instead of one clean one, which drew ghost faces; all scales at once;
-    a moving average; learning rate 0.015 for 0.1.
+    a moving average; learning rate 0.02 for 0.1.
     """
     photo = open_photo(brief, settings, models, "textstyle")
     canvas = Averaged(_canvas(brief, settings, photo), settings.average)
