@@ -81,18 +81,27 @@ class Windows:
         """Colours, noise and holes on (n, B, 3, S, S)."""
         if self.colour is not None:
             views = torch.einsum("nrc,nbchw->nbrhw", self.colour.to(views), views)
-        if self.noise is not None:
-            sheet, offsets, scales = self.noise
-            everywhere = sheet.unfold(1, self.side, 1).unfold(2, self.side, 1)  # (3, margin + 1, margin + 1, S, S)
-            noise = everywhere[:, offsets[:, 1], offsets[:, 0]].movedim(1, 0)  # (n, 3, S, S)
-            views = views + (noise * scales[:, None, None, None]).to(views)[:, None]
-        if self.holes is not None:
-            ticks = ((torch.arange(self.side) + 0.5) / self.side).to(views)
-            x0, y0, x1, y1 = self.holes.to(views)[:, :, None].unbind(1)
-            column, row = (ticks >= x0) & (ticks < x1), (ticks >= y0) & (ticks < y1)  # (n, S)
-            hole = (row[:, :, None] & column[:, None, :])[:, None, None]
-            views = torch.where(hole, torch.full_like(views, 0.5), views)
-        return views
+        noise = self._noise().to(views)[:, None]  # (n, 1, 3, S, S), or zeros that broadcast
+        if self.holes is None:
+            return views + noise
+        hole = self._hole()[:, None, None].to(views.device)  # (n, 1, 1, S, S)
+        return views * ~hole + torch.where(hole, 0.5, noise)  # no choice between tensors that carry gradients: cheaper
+
+    def _noise(self) -> Tensor:
+        """(n, 3, S, S), or zeros (1, 1, 1, 1)."""
+        if self.noise is None:
+            return torch.zeros(1, 1, 1, 1)
+        sheet, offsets, scales = self.noise
+        everywhere = sheet.unfold(1, self.side, 1).unfold(2, self.side, 1)  # (3, margin + 1, margin + 1, S, S)
+        noise = everywhere[:, offsets[:, 1], offsets[:, 0]].movedim(1, 0)  # (n, 3, S, S)
+        return noise * scales[:, None, None, None]
+
+    def _hole(self) -> Tensor:
+        """(n, S, S) bool."""
+        ticks = (torch.arange(self.side) + 0.5) / self.side
+        x0, y0, x1, y1 = self.holes[:, :, None].unbind(1)
+        column, row = (ticks >= x0) & (ticks < x1), (ticks >= y0) & (ticks < y1)  # (n, S)
+        return row[:, :, None] & column[:, None, :]
 
 
 def whole() -> Cutouts:

@@ -54,10 +54,11 @@ def sample(image: Tensor, grid: Tensor, levels: Tensor, fill: Tensor | None = No
             seen = F.grid_sample(image, tall, padding_mode=padding, align_corners=False)  # (B, 3, m*S, S)
             pieces.append(seen.unflatten(2, (len(index), side)).movedim(2, 0))  # (m, B, 3, S, S)
             order.append(index)
-    views = torch.cat(pieces)[torch.argsort(torch.cat(order))]
+    views = torch.cat(pieces)[torch.argsort(torch.cat(order))] if len(pieces) > 1 else pieces[0]
     if fill is not None:
-        inside = (grid.abs().amax(-1) <= 1)[:, None, None]  # (n, 1, 1, S, S)
-        views = torch.where(inside, views, fill[:, None, :, None, None].to(views))
+        x, y = grid[:, None, None].unbind(-1)
+        inside = (x.abs() <= 1) & (y.abs() <= 1)  # (n, 1, 1, S, S)
+        views = views * inside + fill[:, None, :, None, None].to(views) * ~inside
     return views.flatten(0, 1)
 
 
