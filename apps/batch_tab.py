@@ -17,6 +17,7 @@ from apps.runner import Work
 from apps.studio import Studio, own_options, texts
 from clipguide import batch, images, jobs, runs
 from clipguide.errors import UserError
+from clipguide.options import MIN_SIDE
 from clipguide.weights import Models
 
 FOLDER = "batches"  # of the runs' folder
@@ -52,55 +53,50 @@ class Page:
     """The tab's components, and what happens between them."""
 
     def __init__(self, studio: Studio) -> None:
-        self.studio, self.run, names = studio, gr.State(""), editing()
-        first = next(iter(names))
+        self.studio, self.run = studio, gr.State("")
         with gr.Row(elem_classes="columns"):
             with gr.Column(scale=4, min_width=300):
-                photos = gr.File(
-                    label="Photos", file_count="multiple", height=180, interactive=True, elem_id="batch-photos"
-                )
-                styles = gr.Textbox(
-                    label="Styles, one a line",
-                    lines=4,
-                    max_lines=10,
-                    placeholder="a mosaic of coloured tiles\na pencil drawing",
-                    interactive=True,
-                    elem_id="batch-styles",
-                )
-                method = gr.Dropdown(list(names), value=first, label="Method", info=names[first], interactive=True)
-                with gr.Row():
-                    steps = gr.Number(
-                        60,
-                        label="Steps",
-                        precision=0,
-                        minimum=0,
-                        min_width=100,
-                        interactive=True,
-                        elem_id="batch-steps",
-                    )
-                    side = gr.Number(
-                        192,
-                        label="Worked out at, px",
-                        precision=0,
-                        minimum=16,
-                        maximum=1024,
-                        min_width=100,
-                        interactive=True,
-                        elem_id="batch-side",
-                    )
-                with gr.Row():
-                    self.start = gr.Button("Start", variant="primary", elem_id="batch-start", scale=2)
-                    self.stop = gr.Button("Stop", interactive=False, elem_id="batch-stop")
+                self._form()
             with gr.Column(scale=7, min_width=320):
-                self.table = gr.HTML(
-                    '<p class="quiet">Photos times styles: each pair is a row.</p>', elem_id="batch-table"
-                )
-                self.sheet = gr.Image(label="Contact sheet", visible=False, interactive=False, elem_id="batch-sheet")
-                self.zip = gr.File(label="Download", visible=False, interactive=False, elem_id="batch-zip")
+                self._result()
+        self._events()
+
+    def _form(self) -> None:
+        names = editing()
+        first = next(iter(names))
+        self.photos = gr.File(
+            label="Photos", file_count="multiple", height=180, interactive=True, elem_id="batch-photos"
+        )
+        self.styles = gr.Textbox(
+            label="Styles, one a line",
+            lines=4,
+            max_lines=10,
+            placeholder="a mosaic of coloured tiles\na pencil drawing",
+            interactive=True,
+            elem_id="batch-styles",
+        )
+        self.method = gr.Dropdown(list(names), value=first, label="Method", info=names[first], interactive=True)
+        number = {"precision": 0, "min_width": 100, "interactive": True}
+        with gr.Row():
+            self.steps = gr.Number(60, label="Steps", minimum=0, elem_id="batch-steps", **number)
+            self.side = gr.Number(
+                192, label="Worked out at, px", minimum=MIN_SIDE, maximum=1024, elem_id="batch-side", **number
+            )
+        with gr.Row():
+            self.start = gr.Button("Start", variant="primary", elem_id="batch-start", scale=2)
+            self.stop = gr.Button("Stop", interactive=False, elem_id="batch-stop")
+
+    def _result(self) -> None:
+        self.table = gr.HTML('<p class="quiet">Photos times styles: each pair is a row.</p>', elem_id="batch-table")
+        self.sheet = gr.Image(label="Contact sheet", visible=False, interactive=False, elem_id="batch-sheet")
+        self.zip = gr.File(label="Download", visible=False, interactive=False, elem_id="batch-zip")
+
+    def _events(self) -> None:
         private = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
+        inputs = [self.photos, self.styles, self.method, self.steps, self.side]
         outputs = [self.run, self.table, self.start, self.stop, self.sheet, self.zip]
-        method.change(lambda name: gr.update(info=editing().get(name)), method, method, **private)
-        self.start.click(self._start, [photos, styles, method, steps, side], outputs, **private)
+        self.method.change(lambda name: gr.update(info=editing().get(name)), self.method, self.method, **private)
+        self.start.click(self._start, inputs, outputs, **private)
         self.stop.click(self._stop, self.run, **private)
 
     def _plan(self, photos: Sequence[str] | None, styles: str, method: str, steps: int, side: int) -> Batch:

@@ -33,52 +33,55 @@ class Page:
     """The tab's components, and what happens between them."""
 
     def __init__(self, studio: Studio) -> None:
-        self.studio, self.run, names = studio, gr.State(""), editing()
-        first = next(iter(names))
+        self.studio, self.run = studio, gr.State("")
         with gr.Row(elem_classes="columns"):
             with gr.Column(scale=6, min_width=320):
-                self.photo = boxes.Painter(studio.root, "Photo", elem_id="edit-photo")
-                self.hint = gr.Markdown(self._hint(first), elem_classes="hint")
-                self.prompt = gr.Textbox(
-                    label="What it should become",
-                    placeholder="a watercolour painting",
-                    max_lines=3,
-                    interactive=True,
-                    elem_id="edit-prompt",
-                )
-                self.method = gr.Dropdown(
-                    list(names), value=first, label="Method", info=names[first], interactive=True, elem_id="edit-method"
-                )
-                self.side = gr.Slider(
-                    64,
-                    1024,
-                    256,
-                    step=16,
-                    label="Worked out at, px",
-                    info="the photo keeps its own size",
-                    interactive=True,
-                    elem_id="edit-side",
-                )
-                self.own = gr.Column()
+                self._form()
             with gr.Column(scale=6, min_width=320):
-                with gr.Row():
-                    self.start = gr.Button("Start", variant="primary", elem_id="edit-start", scale=2)
-                    self.stop = gr.Button("Stop", interactive=False, elem_id="edit-stop")
-                self.stage = gr.HTML(
-                    stage.EMPTY.replace("Say what you want to see", "Choose a photo"), elem_id="edit-stage"
-                )
-                self.slider = gr.ImageSlider(
-                    label="Before and after",
-                    visible=False,
-                    interactive=False,
-                    format="png",
-                    elem_id="edit-slider",
-                    max_height=520,
-                )
-                self.files = gr.File(
-                    label="Download", file_count="multiple", interactive=False, visible=False, height=140
-                )
+                self._result()
         self._events()
+
+    def _form(self) -> None:
+        names = editing()
+        first = next(iter(names))
+        self.photo = boxes.Painter(self.studio.root, "Photo", elem_id="edit-photo")
+        self.hint = gr.Markdown(self._hint(first), elem_classes="hint")
+        self.prompt = gr.Textbox(
+            label="What it should become",
+            placeholder="a watercolour painting",
+            max_lines=3,
+            interactive=True,
+            elem_id="edit-prompt",
+        )
+        self.method = gr.Dropdown(
+            list(names), value=first, label="Method", info=names[first], interactive=True, elem_id="edit-method"
+        )
+        self.side = gr.Slider(
+            64,
+            1024,
+            256,
+            step=16,
+            label="Worked out at, px",
+            info="along the longer side",
+            interactive=True,
+            elem_id="edit-side",
+        )
+        self.own = gr.Column()
+
+    def _result(self) -> None:
+        with gr.Row():
+            self.start = gr.Button("Start", variant="primary", elem_id="edit-start", scale=2)
+            self.stop = gr.Button("Stop", interactive=False, elem_id="edit-stop")
+        self.stage = gr.HTML(stage.EMPTY.replace("Say what you want to see", "Choose a photo"), elem_id="edit-stage")
+        self.slider = gr.ImageSlider(
+            label="Before and after",
+            visible=False,
+            interactive=False,
+            format="png",
+            elem_id="edit-slider",
+            max_height=520,
+        )
+        self.files = gr.File(label="Download", file_count="multiple", interactive=False, visible=False, height=140)
 
     def _events(self) -> None:
         private = {"api_visibility": "private", "show_progress": "hidden"}
