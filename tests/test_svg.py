@@ -73,7 +73,8 @@ FOREIGN = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 100">
 def test_foreign_drawings_are_read_as_another_program_shows_them():
     paths = svg.read(FOREIGN.encode(), (200, 100))
     ours = over(draw(paths, (100, 200)), torch.ones(3, 1, 1))
-    theirs = rasterise(FOREIGN.replace("<rect", '<rect width="200" height="100" fill="white"/><rect', 1).encode())
+    shown = FOREIGN.split("<text")[0] + "</svg>"  # their text depends on the fonts that are installed
+    theirs = rasterise(shown.replace("<rect", '<rect width="200" height="100" fill="white"/><rect', 1).encode())
     assert (ours - theirs).abs().mean() < 0.01
     assert paths.filled.tolist() == [True, True, False, False]
 

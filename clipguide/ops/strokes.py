@@ -47,7 +47,7 @@ class Paths:
         return Paths(*map(change, (self.points, self.widths, self.colours, self.opacity, self.filled)))
 
 
-def draw(paths: Paths, size: tuple[int, int], *, soft: float = SOFT, tolerance: float = 0.25) -> Tensor:
+def draw(paths: Paths, size: tuple[int, int], *, soft: float = SOFT, tolerance: float = 0.1) -> Tensor:
     """Draws on a transparent ground, each shape over those behind it.
 
     size: (height, width) in px.  soft: half the width of an edge's ramp, px.  tolerance: how far, in px, a curve's
@@ -57,7 +57,7 @@ def draw(paths: Paths, size: tuple[int, int], *, soft: float = SOFT, tolerance: 
     return _composite(*_shown(paths, size, soft, tolerance))
 
 
-def glaze(paths: Paths, size: tuple[int, int], *, soft: float = SOFT, tolerance: float = 0.25) -> Tensor:
+def glaze(paths: Paths, size: tuple[int, int], *, soft: float = SOFT, tolerance: float = 0.1) -> Tensor:
     """Draws with transparent inks that darken each other, in whatever order (SVG's blend mode "multiply").
 
     Arguments as `draw`.  -> (B, 3, H, W) in [0, 1]: the factor by which each pixel of the paper is multiplied.
