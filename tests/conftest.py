@@ -1,18 +1,11 @@
-"""What every test may use, and the ground they all stand on."""
+"""What every test may use."""
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test asks the network
-
 import pytest
-import torch
 from doubles import TinyModels, make_tick
 
 from clipguide.core import Tick
-
-torch.set_num_threads(1)  # tiny tensors: a second thread only waits
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import functools
+import os
 import tempfile
 from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test asks the network
 
 import torch
 
 from clipguide.core import Tick
 from clipguide.models.bert import BertConfig
 from clipguide.weights import Models, sha256
+
+torch.set_num_threads(1)  # tiny tensors: a second thread only waits, and hangs in a process that a test forks
 
 BERT = BertConfig(
     vocab_size=259,
