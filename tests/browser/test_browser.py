@@ -17,7 +17,10 @@ OVER = "/^(Done|Stopped)/.test(document.querySelector('%s figcaption p')?.innerT
 def shoot(page, name: str) -> None:
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.wait_for_timeout(1500)
-    page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+    path = SHOTS / f"{name}.png"
+    page.screenshot(path=path, full_page=False)
+    with Image.open(path) as shot:  # 256 colours keep the repository small
+        shot.convert("RGB").quantize(256).save(path, optimize=True)
 
 
 def open_tab(page, name: str) -> None:
@@ -54,7 +57,7 @@ def said(page) -> str:
     """The page's refusal, which is then closed."""
     toast = page.locator(".toast-body").last
     toast.wait_for()
-    text = page.locator(".toast-text").last.inner_text()
+    text = page.locator(".toast-message-text").last.inner_text()
     toast.locator("button").click()
     return text
 
