@@ -111,6 +111,13 @@ def test_rerun_with_another_method_keeps_what_was_set_and_not_its_defaults(call,
     assert recipe["settings"]["lr"] == 0.02 and recipe["settings"]["smooth"] == 7.0  # both methods share --smooth
 
 
+def test_the_page_wants_a_port_that_exists(capfd):
+    from clipguide.cli import main
+
+    assert main(["app", "--port", "99999"]) == 2
+    assert capfd.readouterr().err == "clipguide: --port 99999: a port is a number from 0 (any that is free) to 65535\n"
+
+
 def test_a_batch_writes_every_picture(call, tmp_path):
     made = facts(call("generate", "a fox", *TINY, "--steps", 1, "--batch", 3, "--out", "fox", "--json"))
     assert made["pictures"] == ["fox.png", "fox-2.png", "fox-3.png"]

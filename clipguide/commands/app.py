@@ -25,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser, words: Sequence[str]) -> None
 
 
 def run(args: argparse.Namespace) -> int:
+    if not 0 <= args.port <= 65535:
+        raise UserError(f"--port {args.port}: a port is a number from 0 (any that is free) to 65535")
     try:
         importlib.import_module("gradio")
         web = importlib.import_module("apps.web")  # by name: the library itself does not depend on the apps
