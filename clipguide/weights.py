@@ -28,6 +28,7 @@ from clipguide.ops.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from clipguide.models.clip import OpenedClip
+    from clipguide.models.vqgan import VQGAN
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -176,6 +177,7 @@ class Models:
             keep_freed_memory()
         self.manifest = read_manifest(folder or checkpoints_folder())
         self._encoders: dict[str, ClipEncoder] = {}
+        self._vqgans: dict[str, VQGAN] = {}
 
     def encoder(self, name: str) -> ClipEncoder:
         """The CLIP of that name.  UserError when there is none, or its files are missing or damaged."""
@@ -186,6 +188,14 @@ class Models:
     def features(self, name: str) -> Features:
         """The layers that judge content and texture: "vgg19", or the image tower of the CLIP of that name."""
         return vgg_features(self.device) if name == "vgg19" else self.encoder(name).perceptual()
+
+    def vqgan(self, name: str) -> VQGAN:
+        """The VQGAN of that name or path, frozen.  UserError when there is none, or its files cannot be read."""
+        from clipguide.models.vqgan import open_vqgan
+
+        if name not in self._vqgans:
+            self._vqgans[name] = open_vqgan(self.checkpoint(name, "vqgan")).requires_grad_(False).to(self.device)
+        return self._vqgans[name]
 
     def judges(self, names: str) -> list[Judge]:
         """'clip-mini,ViT-B-32/openai:0.5' -> the encoders with their weights.  UserError when no weight is above 0."""

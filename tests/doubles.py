@@ -13,6 +13,7 @@ import torch
 
 from clipguide.core import Tick
 from clipguide.models.bert import BertConfig
+from clipguide.models.vqgan import VQGAN, build_vqgan, write_vqgan
 from clipguide.weights import Models, sha256
 
 torch.set_num_threads(1)  # tiny tensors: a second thread only waits, and hangs in a process that a test forks
@@ -29,10 +30,23 @@ PREPROCESS = {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
 VIT = {"layers": 1, "width": 32, "head_width": 16, "patch_size": 8, "image_size": 32}
 RESNET = {"layers": [1, 1, 1, 1], "width": 8, "head_width": 32, "image_size": 32}
 TINY_CLIPS = {"clip-mini": VIT, "tiny-resnet": RESNET}  # name -> image tower
+TINY_VQGAN = {
+    "in_channels": 12,
+    "out_channels": 12,
+    "down_block_types": ["DownEncoderBlock2D"] * 3,
+    "up_block_types": ["UpDecoderBlock2D"] * 3,
+    "block_out_channels": [4, 4, 8],
+    "layers_per_block": 1,
+    "latent_channels": 4,
+    "num_vq_embeddings": 32,
+    "norm_num_groups": 2,
+    "mid_block_add_attention": False,
+}
 
 
 class TinyModels(Models):
-    """Opens tiny CLIPs, the same in every run: "clip-mini" (a ViT) and "tiny-resnet" (with batch norms)."""
+    """Opens tiny networks, the same in every run: the CLIPs "clip-mini" (a ViT) and "tiny-resnet" (with batch norms),
+    and the VQGAN "vqgan-mini"."""
 
     def __init__(self, device: str = "cpu") -> None:
         super().__init__(device, tiny_checkpoints())
@@ -40,15 +54,30 @@ class TinyModels(Models):
 
 @functools.cache
 def tiny_checkpoints() -> Path:
-    """A checkpoints folder as the bundled one: manifest.toml and a folder for each of `TINY_CLIPS`."""
+    """A checkpoints folder as the bundled one: manifest.toml, a folder for each of `TINY_CLIPS`, and a VQGAN's."""
     root = Path(_keep.name)
     entries = []
     for seed, (name, vision) in enumerate(TINY_CLIPS.items()):
         write_tiny_clip(root / name, vision, seed)
-        digests = ", ".join(f'"{file.name}" = "{sha256(file)}"' for file in sorted((root / name).iterdir()))
-        entries.append(f'[{name}]\nkind = "clip"\nlicence = "none"\nabout = "random"\nfiles = {{ {digests} }}\n')
+        entries.append(_entry(root / name, "clip"))
+    write_vqgan(root / "vqgan-mini", tiny_vqgan())
+    entries.append(_entry(root / "vqgan-mini", "vqgan"))
     (root / "manifest.toml").write_text("\n".join(entries), encoding="utf-8")
     return root
+
+
+def _entry(folder: Path, kind: str) -> str:
+    digests = ", ".join(f'"{file.name}" = "{sha256(file)}"' for file in sorted(folder.iterdir()))
+    return f'[{folder.name}]\nkind = "{kind}"\nlicence = "none"\nabout = "random"\nfiles = {{ {digests} }}\n'
+
+
+def tiny_vqgan(seed: int = 0) -> VQGAN:
+    """A VQGAN of random weights: 8 px per code, 32 codes of 4 channels."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        vqgan = build_vqgan(TINY_VQGAN).eval().requires_grad_(False)
+        vqgan.codebook.normal_()
+    return vqgan
 
 
 _keep = tempfile.TemporaryDirectory(prefix="tiny-checkpoints-")
