@@ -16,7 +16,7 @@ from torch import Tensor
 
 from clipguide.core import Cutouts, Tick
 from clipguide.ops.colour import jitter_matrices
-from clipguide.ops.warp import sample, window_grid
+from clipguide.ops.warp import outside, sample, window_points
 
 SQUARE = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])  # corners as (x, y)
 OVERHANG = 0.1  # of a close window's side may lie outside the picture, so that edges are seen as often as the middle
@@ -73,19 +73,35 @@ class Windows:
         centre = reach + self.place * (1 - 2 * reach)
         corners = centre[:, None] + self.shape * extent[:, None]
         levels = (pixels / self.side).clamp(min=1).log2().round().long()
-        grid = window_grid(corners.to(image), self.side)
-        views = sample(image, grid, levels, None if self.mirror else self.fill)
-        return self._paint(views.unflatten(0, (self.count, -1))).flatten(0, 1)
+        points = window_points(corners.to(image), self.side)
+        views = sample(image, points, levels, mirror=self.mirror)
+        return self._paint(views, points).flatten(0, 1)
 
-    def _paint(self, views: Tensor) -> Tensor:
-        """Colours, noise and holes on (n, B, 3, S, S)."""
+    def _paint(self, views: Tensor, points: Tensor) -> Tensor:
+        """(n, B, 3, S, S) through holes and colours, laid on the ground.
+
+        One product and one sum are all that the gradient has to pass; the ground has none, and is made apart.
+        """
+        ground = self._noise().to(views)
+        keep = None
+        if not self.mirror:
+            past = outside(points)[:, None]  # (n, 1, S, S)
+            ground = ground + past * self._coloured_fill().to(views)
+            keep = ~past
+        if self.holes is not None:
+            hole = self._hole()[:, None].to(views.device)
+            ground = torch.where(hole, 0.5, ground)
+            keep = ~hole if keep is None else keep & ~hole
+        if keep is not None:
+            views = views * keep[:, None].to(views)
         if self.colour is not None:
-            views = torch.einsum("nrc,nbchw->nbrhw", self.colour.to(views), views)
-        noise = self._noise().to(views)[:, None]  # (n, 1, 3, S, S), or zeros that broadcast
-        if self.holes is None:
-            return views + noise
-        hole = self._hole()[:, None, None].to(views.device)  # (n, 1, 1, S, S)
-        return views * ~hole + torch.where(hole, 0.5, noise)  # no choice between tensors that carry gradients: cheaper
+            views = (self.colour.to(views)[:, None] @ views.flatten(3)).view_as(views)
+        return views + ground[:, None]
+
+    def _coloured_fill(self) -> Tensor:
+        """(n, 3, 1, 1)."""
+        fill = self.fill[..., None]
+        return (fill if self.colour is None else self.colour @ fill)[..., None]
 
     def _noise(self) -> Tensor:
         """(n, 3, S, S), or zeros (1, 1, 1, 1)."""

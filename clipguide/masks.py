@@ -11,7 +11,7 @@ from torch import Tensor
 from clipguide import images
 from clipguide.core import Encoder
 from clipguide.ops.colour import luminance
-from clipguide.ops.warp import sample, window_grid
+from clipguide.ops.warp import sample, window_points
 
 CONTRAST = ("a background", "scenery", "the ground", "a wall", "something else", "a photo")  # what the text is not
 SIDES = (0.22, 0.34, 0.5)  # of the windows, as shares of the shorter side
@@ -46,11 +46,11 @@ def relevance(encoder: Encoder, text: str, photo: Tensor, at_once: int = 64) -> 
     boxes = _windows(width, height)  # (n, 4) x0, y0, x1, y1 in [0, 1]
     x0, y0, x1, y1 = boxes.unbind(1)
     corners = torch.stack([torch.stack(p, 1) for p in ((x0, y0), (x1, y0), (x1, y1), (x0, y1))], 1)
-    grid = window_grid(corners.to(photo), encoder.size)
+    points = window_points(corners.to(photo), encoder.size)
     pixels = (x1 - x0) * width / encoder.size
     levels = pixels.clamp(min=1).log2().round().long()
-    parts = zip(grid.split(at_once), levels.split(at_once), strict=True)
-    seen = torch.cat([encoder.encode_image(sample(photo, g, part)) for g, part in parts])  # (n, D)
+    parts = zip(points.split(at_once, 1), levels.split(at_once), strict=True)
+    seen = torch.cat([encoder.encode_image(sample(photo, p, part)[:, 0]) for p, part in parts])  # (n, D)
     wanted, other = encoder.encode_text([text]), encoder.encode_text(CONTRAST)
     scores = (seen @ wanted.T)[:, 0] - (seen @ other.T).mean(1)
     scores = (scores - scores.mean()) / scores.std().clamp(min=1e-6)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clipguide.ops.colour import correlate, decorrelate, jitter_matrices, luminance
-from clipguide.ops.warp import homographies, sample, window_grid
+from clipguide.ops.warp import homographies, outside, sample, window_points
 
 SQUARE = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 
@@ -27,27 +27,27 @@ def test_a_homography_sends_the_corners_where_they_belong():
 
 
 def test_straight_lines_stay_straight():
-    grid = window_grid(SQUARE + 0.4 * (dice(1, 4, 2) - 0.5), 8)[0]
-    a, b, c = grid[3, 0], grid[3, 4], grid[3, 7]
+    points = window_points(SQUARE + 0.4 * (dice(1, 4, 2) - 0.5), 8)[:, 0]
+    a, b, c = points[:, 3, 0], points[:, 3, 4], points[:, 3, 7]
     (ux, uy), (vx, vy) = b - a, c - a
     assert abs(ux * vy - uy * vx) < 1e-5
 
 
 def test_the_whole_window_is_the_picture_itself():
     image = dice(2, 3, 16, 16)
-    seen = sample(image, window_grid(SQUARE[None], 16), torch.zeros(1, dtype=torch.long), torch.zeros(1, 3))
-    torch.testing.assert_close(seen, image, rtol=1e-4, atol=1e-5)
+    seen = sample(image, window_points(SQUARE[None], 16), torch.zeros(1, dtype=torch.long))
+    torch.testing.assert_close(seen[0], image, rtol=1e-4, atol=1e-5)
 
 
 def test_windows_of_all_levels_come_back_in_order():
     image = dice(2, 3, 32, 32)
     corners = torch.stack([SQUARE * scale for scale in (1.0, 0.25, 0.5, 1.0)])
     levels = torch.tensor([2, 0, 1, 2])
-    grid = window_grid(corners, 8)
-    together = sample(image, grid, levels, torch.zeros(4, 3)).unflatten(0, (4, 2))
+    points = window_points(corners, 8)
+    together = sample(image, points, levels)
     for i in range(4):
-        alone = sample(image, grid[i : i + 1], levels[i : i + 1], torch.zeros(1, 3))
-        torch.testing.assert_close(together[i], alone)
+        alone = sample(image, points[:, i : i + 1], levels[i : i + 1])
+        torch.testing.assert_close(together[i : i + 1], alone, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(together[0], F.avg_pool2d(image, 4), rtol=1e-4, atol=1e-5)
 
 
@@ -56,25 +56,33 @@ def test_halving_moves_nothing(side):
     """A straight ramp stays the same ramp at every level, also where sides are odd."""
     ramp = ((torch.arange(side) + 0.5) / side).expand(1, 3, side, side)
     corners = (0.25 + 0.5 * SQUARE)[None].expand(4, 4, 2)
-    seen = sample(ramp, window_grid(corners, 4), torch.tensor([0, 1, 2, 3]), torch.zeros(4, 3))
+    seen = sample(ramp, window_points(corners, 4), torch.tensor([0, 1, 2, 3]))[:, 0]
     want = (0.25 + 0.5 * (torch.arange(4) + 0.5) / 4).expand(4, 3, 4, 4)
     assert (seen - want).abs().max() < 0.04  # a third of a pixel of the coarsest level
 
 
-def test_outside_lies_the_fill_or_the_mirror_image():
+def test_outside_lies_the_nearest_edge_or_the_mirror_image():
     image = torch.stack([torch.linspace(0, 1, 8)] * 3)[None, :, None].expand(1, 3, 8, 8)
-    grid = window_grid((SQUARE + torch.tensor([-1.0, 0.0]))[None], 8)  # one picture to the left
-    level = torch.zeros(1, dtype=torch.long)
-    fill = torch.tensor([[0.1, 0.2, 0.3]])
-    torch.testing.assert_close(sample(image, grid, level, fill)[0, :, 4, 4], fill[0])
-    torch.testing.assert_close(sample(image, grid, level), image.flip(-1), rtol=1e-4, atol=1e-5)
+    left, level = SQUARE + torch.tensor([-1.0, 0.0]), torch.zeros(1, dtype=torch.long)  # one picture to the left
+    points = window_points(left[None], 8)
+    assert outside(points).all() and not outside(points + torch.tensor([1.0, 0.0]).view(2, 1, 1, 1)).any()
+    torch.testing.assert_close(sample(image, points, level)[0], image[..., :1].expand_as(image))
+    torch.testing.assert_close(sample(image, points, level, mirror=True)[0], image.flip(-1), rtol=1e-4, atol=1e-5)
+
+
+def test_copies_of_one_picture_never_run_into_each_other():
+    """At the edge between two levels of the atlas stands each one's own colour."""
+    image = torch.cat([torch.zeros(1, 3, 4, 8), torch.ones(1, 3, 4, 8)], 2)
+    points = window_points(SQUARE.expand(3, 4, 2), 16)
+    seen = sample(image, points, torch.tensor([0, 1, 2]))[:, 0, 0]
+    assert seen[:, 0].abs().max() < 1e-5 and (seen[:, -1] - 1).abs().max() < 1e-5
 
 
 def test_a_warp_passes_the_gradient():
     image = dice(1, 3, 5, 4).double().requires_grad_()
     corners = (SQUARE + 0.2 * (dice(3, 4, 2) - 0.5)).double()
-    grid, levels, fill = window_grid(corners.float(), 2).double(), torch.tensor([0, 1, 1]), torch.zeros(3, 3).double()
-    assert torch.autograd.gradcheck(lambda x: sample(x, grid, levels, fill), (image,))
+    points, levels = window_points(corners.float(), 2).double(), torch.tensor([0, 1, 1])
+    assert torch.autograd.gradcheck(lambda x: sample(x, points, levels), (image,))
 
 
 def test_decorrelating_undoes_correlating():

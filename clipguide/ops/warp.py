@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+STRIPS = 4  # torch shares the lookup among its threads by pictures, so one picture is given to it in strips
+
 
 def homographies(corners: Tensor) -> Tensor:
     """The projective maps that send the unit square's corners to `corners`.
@@ -23,48 +25,75 @@ def homographies(corners: Tensor) -> Tensor:
     return torch.stack(rows, 1).unflatten(1, (3, 3))
 
 
-def window_grid(corners: Tensor, side: int) -> Tensor:
+def window_points(corners: Tensor, side: int) -> Tensor:
     """Where each pixel of each window lies.
 
-    corners: (n, 4, 2), see `homographies`, in the picture's unit square.  -> (n, side, side, 2), (x, y) in [-1, 1].
+    corners: (n, 4, 2), see `homographies`, in the picture's unit square.  -> (2, n, side, side), x and y, in the same
+    square, in which the picture's pixels fill 0 to 1.
     """
     ticks = (torch.arange(side, device=corners.device) + 0.5) / side
-    y, x = torch.meshgrid(ticks, ticks, indexing="ij")
-    points = torch.stack([x, y, torch.ones_like(x)], -1).reshape(-1, 3)  # (S*S, 3)
-    mapped = points @ homographies(corners).mT  # (n, S*S, 3)
-    return (mapped[..., :2] / mapped[..., 2:] * 2 - 1).unflatten(1, (side, side))
+    map_ = homographies(corners).permute(1, 2, 0)[..., None, None]  # (3, 3, n, 1, 1)
+    x, y, w = torch.addcmul(map_[:, 1] * ticks[:, None] + map_[:, 2], map_[:, 0], ticks)
+    return torch.stack([x, y]).div_(w)
 
 
-def sample(image: Tensor, grid: Tensor, levels: Tensor, fill: Tensor | None = None) -> Tensor:
+def outside(points: Tensor) -> Tensor:
+    """(2, n, S, S) of `window_points` -> (n, S, S) bool: which pixels see past the picture's edges."""
+    x, y = (points - 0.5).abs_()
+    return torch.maximum(x, y) > 0.5
+
+
+def sample(image: Tensor, points: Tensor, levels: Tensor, *, mirror: bool = False) -> Tensor:
     """Looks at the picture through every window.
 
-    image: (B, 3, H, W).  grid: (n, S, S, 2) in [-1, 1].  levels: (n,) how often each window wants the picture halved
-    first, so that nothing aliases.  fill: (n, 3) what lies outside the picture, or None for its mirror image.
-    -> (n * B, 3, S, S), window after window.
+    image: (B, 3, H, W).  points: (2, n, S, S) of `window_points`.  levels: (n,) how often each window wants the picture
+    halved first, so that nothing aliases.  Past the picture's edges lies its mirror image, or else the colour of the
+    nearest edge.  -> (n, B, 3, S, S).
     """
-    side, batch = grid.shape[1], image.shape[0]
-    pieces, order = [], []
-    for level in range(int(levels.max()) + 1):
-        if level:
-            image = _halved(image)
-        index = torch.nonzero(levels == level)[:, 0]
-        if len(index):
-            tall = grid[index].reshape(1, -1, side, 2).expand(batch, -1, -1, -1)  # (B, m*S, S, 2)
-            padding = "reflection" if fill is None else "border"
-            seen = F.grid_sample(image, tall, padding_mode=padding, align_corners=False)  # (B, 3, m*S, S)
-            pieces.append(seen.unflatten(2, (len(index), side)).movedim(2, 0))  # (m, B, 3, S, S)
-            order.append(index)
-    views = torch.cat(pieces)[torch.argsort(torch.cat(order))] if len(pieces) > 1 else pieces[0]
-    if fill is not None:
-        x, y = grid[:, None, None].unbind(-1)
-        inside = (x.abs() <= 1) & (y.abs() <= 1)  # (n, 1, 1, S, S)
-        views = views * inside + fill[:, None, :, None, None].to(views) * ~inside
-    return views.flatten(0, 1)
+    batch, (count, side) = image.shape[0], points.shape[1:3]
+    atlas, tops, heights, widths = _atlas(image, int(levels.max()))
+    x, y = _folded(points) if mirror else points
+    x = _lookup(x, torch.zeros_like(levels), widths[levels], atlas.shape[-1])
+    y = _lookup(y, tops[levels], heights[levels], atlas.shape[-2])
+    strips = next(number for number in (STRIPS, 2, 1) if count * side % number == 0)
+    grid = torch.stack([x, y]).view(2, strips, 1, -1, side).expand(-1, -1, batch, -1, -1)
+    pictures = atlas.expand(strips, -1, -1, -1, -1).flatten(0, 1)  # (strips * B, 3, rows, W)
+    grid = grid.flatten(1, 2).permute(1, 2, 3, 0)  # (strips * B, n * S / strips, S, 2)
+    seen = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+    return seen.unflatten(0, (strips, batch)).permute(1, 2, 0, 3, 4).reshape(batch, 3, count, side, side).movedim(2, 0)
+
+
+def _atlas(image: Tensor, levels: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The picture and its halved copies, one above the other: windows of all levels look into one picture.
+
+    -> the atlas, (B, 3, rows, W); the first row, the height and the width of each copy, (levels + 1,), in px.
+    """
+    copies = [image]
+    for _ in range(levels):
+        copies.append(_halved(copies[-1]))
+    heights, widths = torch.tensor([copy.shape[-2:] for copy in copies], device=image.device).unbind(1)
+    padded = [F.pad(copy, (0, image.shape[-1] - copy.shape[-1])) for copy in copies[1:]]
+    return torch.cat([image, *padded], 2), heights.cumsum(0) - heights, heights, widths
+
+
+def _lookup(points: Tensor, starts: Tensor, sides: Tensor, whole: int) -> Tensor:
+    """(n, S, S) places from 0 to 1 on each window's own copy -> places from -1 to 1 on the atlas, along one axis.
+
+    starts, sides: (n,) where the copy begins and how long it is, of `whole` px; half a px at its ends is never passed.
+    """
+    starts, sides = (pixels.to(points)[:, None, None] for pixels in (starts, sides))
+    place = (points * (2 * sides / whole)).add_(2 * starts / whole - 1)
+    return torch.minimum(torch.maximum(place, (2 * starts + 1) / whole - 1), (2 * (starts + sides) - 1) / whole - 1)
+
+
+def _folded(points: Tensor) -> Tensor:
+    """Coordinates past an edge of the unit square come back as in a mirror."""
+    return 1 - ((points % 2) - 1).abs()
 
 
 def _halved(image: Tensor) -> Tensor:
     """Half as large; an odd side is halved upwards, and every pixel stays where it was in the unit square."""
     height, width = image.shape[-2:]
     if height % 2 == 0 and width % 2 == 0:
-        return F.avg_pool2d(image, 2)
+        return F.interpolate(image, scale_factor=0.5, mode="bilinear")  # the mean of four, faster than a pool
     return F.adaptive_avg_pool2d(image, (-(-height // 2), -(-width // 2)))
