@@ -37,7 +37,10 @@ def order(studio: Studio, fixed: Sequence[Any], own: Sequence[Any]) -> Order:
     """From the form's values.  UserError names the first that is refused."""
     prompt, negative, pictures, weight, method, aspect, side, seed, start, video = fixed
     kept = [str(uploads.keep(studio.root, path)) for path in pictures or ()]
-    chosen = values(own_options(method), own, studio.catalogue, studio.root)
+    options = own_options(method)
+    defaults = {option.name: option.default for option in options}
+    chosen = values(options, own, studio.catalogue, studio.root)
+    chosen = {name: value for name, value in chosen.items() if value != defaults[name]}  # a preset may set the others
     chosen |= {"size": size(aspect, side), "seed": int(seed or 0)} | ({"init": start} if start else {})
     return Order(texts(studio.root, prompt or "", negative or "", kept, weight), method, chosen, video)
 

@@ -1,22 +1,24 @@
 """What the user asks for: prompts, their grammar, and the picture's frame.
 
-Grammar.  `|` stands between prompts that act at once.  A prompt may end in `:weight` and `:weight:stop`.
+Grammar.  `|` stands between prompts that act at once, ` ^ ` between the chapters of a story, which follow each other.
+A prompt may end in `:weight` and `:weight:stop`.
     a fox:1.5                 a weight; below 0 the picture moves away from the text
     a fox:1:0.4               no more pull once the loss is below 0.4 (see `Prompt.stop`)
     blurry:-0.3:1             no more push once it is above 1
     @style.png:0.5            an image as the prompt
     a fox | blurry:-0.3       two prompts
+    a seed ^ a tree | spring  a story: one prompt, then two
 A colon counts only when a number ends the prompt after it, so `Star Wars: a new hope`, `C:\\fox.png` and
 `http://host:80` stay whole; between two digits it is part of a text too (`at 12:30`, `16:9`): to weigh such a text put
-a space before the colon (`at 12:30 :2`).  `\\|` is a plain bar.
+a space before the colon (`at 12:30 :2`).  `\\|` is a plain bar; `^` is plain unless spaces stand around it.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -50,6 +52,7 @@ class Prompt:
     image: Path | None = None
     weight: float = 1.0
     stop: float = 0.0
+    chapter: tuple[int, int] = (0, 1)
 
     @property
     def name(self) -> str:
@@ -79,13 +82,25 @@ class Brief:
 
 def parse_prompts(texts: Sequence[str]) -> tuple[Prompt, ...]:
     """Every prompt of every text.  UserError when one is empty, or when all weights are 0."""
-    parts = [part.replace("\\|", "|") for text in texts for part in re.split(r"(?<!\\)\|", text)]
-    prompts = tuple(parse_prompt(part) for part in parts)
+    prompts = tuple(prompt for text in texts for prompt in _story(text))
     if not prompts:
         raise UserError("no prompt was given; say what to draw, for example: clipguide generate 'a red fox'")
     if not any(prompt.weight for prompt in prompts):
         raise UserError("every prompt has weight 0, so nothing is asked for; give one a weight above 0")
     return prompts
+
+
+def _story(text: str) -> Iterator[Prompt]:
+    """The prompts of every chapter."""
+    chapters = re.split(r"(?:^|(?<=\s))\^(?=\s|$)", text)
+    for number, chapter in enumerate(chapters):
+        for part in re.split(r"(?<!\\)\|", chapter):
+            yield replace(parse_prompt(part.replace("\\|", "|")), chapter=(number, len(chapters)))
+
+
+def told(prompts: Sequence[Prompt], progress: float) -> tuple[Prompt, ...]:
+    """The prompts of the chapters that are told at that progress in [0, 1], and those that stand in no story."""
+    return tuple(p for p in prompts if p.chapter[0] == min(int(progress * p.chapter[1]), p.chapter[1] - 1))
 
 
 def parse_prompt(part: str) -> Prompt:

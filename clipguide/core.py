@@ -132,6 +132,7 @@ def optimise(
     lr_scale: Callable[[float], float] = lambda progress: 1.0,
     optimiser: Callable[[list[dict[str, Any]]], torch.optim.Optimizer] = torch.optim.Adam,
     resume: Mapping[str, Any] | None = None,
+    span: tuple[float, float] = (0.0, 1.0),
 ) -> Iterator[Step]:
     """Follows the gradient of the terms through the canvas.
 
@@ -140,20 +141,17 @@ def optimise(
     seconds: takes as many steps as fit instead of `steps` (unless that is 0); such a run depends on the machine.
     chunks: shares the views are judged in, which sets the memory.  lr_scale: progress -> factor on all learning rates.
     resume: a `Step.state()`: the run goes on at that step, to the identical picture.
+    span: from where to where `Tick.progress` runs, where this is one stage of a longer run.
     """
     optimiser_ = optimiser(canvas.param_groups())
     rates = [group["lr"] for group in optimiser_.param_groups]
-    rng, step = torch.Generator().manual_seed(seed), 0
-    if resume is not None:
-        step = resume["step"]
-        rng.set_state(resume["rng"])
-        canvas.load_state_dict(resume["canvas"])
-        optimiser_.load_state_dict(copy.deepcopy(resume["optimiser"]))  # it would go on to write into the state
+    rng = torch.Generator().manual_seed(seed)
+    step = 0 if resume is None else _take_up(resume, canvas, optimiser_, rng)
     clock = Clock(steps, seconds, step)
     while True:
         total = clock.total(step)
         state = partial(_state, canvas, optimiser_, rng.get_state(), step)
-        tick = Tick(step, total, rng, preview=step >= total)
+        tick = Tick(step, total, rng, preview=step >= total, span=span)
         frame, losses, gradients = _look(canvas, terms, tick, chunks)
         yield Step(step, total, frame.image.detach().clone(), losses, canvas, state, clock.finish)
         if tick.preview:

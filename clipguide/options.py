@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from clipguide.errors import UserError
 
@@ -36,6 +36,19 @@ class Settings(BaseModel):
     """What a method can be told.  Immutable; unknown names and values out of range are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}  # what each value of the field "preset" sets, if any
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, values: Any) -> Any:
+        """What is given wins over the preset."""
+        return {**cls.presets.get(values.get("preset"), {}), **values} if cls.presets else values
+
+    @classmethod
+    def preset_names(cls) -> set[str]:
+        """The fields that some preset sets."""
+        return {name for preset in cls.presets.values() for name in preset}
 
 
 class Common(Settings):
@@ -66,6 +79,7 @@ class Guided(Settings):
 
     needs_prompt: ClassVar[bool] = True  # False: a method that can do without words
     photo: ClassVar[Literal["never", "may", "must"]] = "may"  # whether a method starts from a photo (`Common.init`)
+    stories: ClassVar[bool] = False  # whether prompts may follow each other ("a ^ b")
 
     steps: int = Field(100, ge=0, le=100_000, description="updates of the picture")
     clip: str = Field("clip-mini", description="the CLIPs that judge, as NAME[:WEIGHT], joined by commas")

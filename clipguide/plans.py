@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from clipguide import hashtags, images
-from clipguide.brief import Brief, parse_prompts
+from clipguide.brief import Brief, parse_prompts, told
 from clipguide.core import Step
 from clipguide.errors import UserError
 from clipguide.methods import DEFAULT, METHODS, table
@@ -57,7 +57,7 @@ class Plan:
         """Scores by the judges that guide; None for a method without any, and without prompts."""
         if not isinstance(self.settings, Guided) or not self.brief.prompts:
             return None
-        return Scorer(models.judges(self.settings.clip), self.brief.prompts)
+        return Scorer(models.judges(self.settings.clip), told(self.brief.prompts, 1.0))
 
 
 def plan(texts: Sequence[str], method_name: str | None = None, values: Mapping[str, Any] | None = None) -> Plan:
@@ -74,9 +74,9 @@ def plan(texts: Sequence[str], method_name: str | None = None, values: Mapping[s
     if common.init is not None:
         images.read(common.init, common.size)  # refuses a bad picture before anything is opened
     prompts = parse_prompts(texts) if texts or getattr(model, "needs_prompt", True) else ()
-    brief = Brief(
-        prompts, common.size, common.seed, common.batch, common.seconds, common.init
-    )
+    if any(prompt.chapter[1] > 1 for prompt in prompts) and not getattr(model, "stories", False):
+        raise UserError(f"--method {method_name} tells no stories; leave out ' ^ ', or take another method")
+    brief = Brief(prompts, common.size, common.seed, common.batch, common.seconds, common.init)
     return Plan(method_name, tuple(texts), common, settings, brief)
 
 
@@ -97,6 +97,8 @@ def plan_again(
         raise UserError(f"the recipe is incomplete ({error}); give a picture or run that clipguide wrote") from None
     if method_name not in (None, old):
         values = _shared(values, method(old).Settings, method(method_name).Settings)
+    elif changes and "preset" in changes:  # else what the old preset set would win over the new one
+        values = {name: value for name, value in values.items() if name not in method(old).Settings.preset_names()}
     return plan(texts, method_name or old, values | dict(changes or {}))
 
 

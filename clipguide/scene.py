@@ -7,7 +7,7 @@ Import these from `clipguide.core`, beside the loop that uses them.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -22,17 +22,20 @@ class Tick:
 
     `rng` is a CPU generator: the same seed rolls the same numbers whatever device draws the picture.
     `preview` marks a frame that is shown and not optimised; canvases that average show their average then.
+    `span` is the part of a longer run that these steps are.
     """
 
     step: int
     total: int
     rng: torch.Generator
     preview: bool = False
+    span: tuple[float, float] = (0.0, 1.0)
 
     @property
     def progress(self) -> float:
-        """0 at the first frame, 1 at the last."""
-        return min(1.0, self.step / self.total) if self.total else 1.0
+        """0 at the first frame, 1 at the last: of the whole run, where this is one stage of it."""
+        start, end = self.span
+        return start + (end - start) * (min(1.0, self.step / self.total) if self.total else 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +137,9 @@ class Term:
 
     def weight_at(self, progress: float) -> float:
         return self.weight(progress) if callable(self.weight) else self.weight
+
+    def times(self, factor: float) -> Term:
+        """The same, `factor` times as heavy."""
+        weight = self.weight
+        scaled = (lambda progress: factor * weight(progress)) if callable(weight) else factor * weight
+        return replace(self, weight=scaled)

@@ -24,16 +24,21 @@ LARGEST_PREVIEW = 2_000_000  # px; the frames of larger photos are shown small, 
 Keep = Literal["none", "colours", "luminance"]
 
 
-class Styling(Guided):
+class Masked(Guided):
+    """What every method can be told that may change a part of a photo alone."""
+
+    mask: Path | None = Field(None, description="an image file; the photo changes where it is opaque, or else light")
+    mask_text: str | None = Field(None, description="what of the photo shall change, in words, such as 'the sky'")
+    mask_invert: bool = Field(False, description="change everything but what the mask says")
+    feather: float = Field(0.02, ge=0, le=0.5, description="softness of the mask's edge, as a share of the longer side")
+
+
+class Styling(Masked):
     """`size` is the box in which the style is worked out; the photo keeps its aspect and comes back at its own size."""
 
     photo: ClassVar = "must"
 
     strength: float = Field(1.0, ge=0, le=1, description="how far from the photo to the style; 0 is the photo itself")
-    mask: Path | None = Field(None, description="an image file; the style shows where it is opaque, or else light")
-    mask_text: str | None = Field(None, description="what the style shall be laid on, in words, such as 'the sky'")
-    mask_invert: bool = Field(False, description="lay the style everywhere but on the mask")
-    feather: float = Field(0.02, ge=0, le=0.5, description="softness of the mask's edge, as a share of the longer side")
     keep: Keep = Field("none", description="what of the photo stays: nothing, its colours, or its luminance")
     templates: Literal["none", "picture", "photo", "painting"] = Field(
         "picture", description="sentences that styles and source are put into, their embeddings averaged"
@@ -97,7 +102,7 @@ def open_photo(brief: Brief, settings: Styling, models: Models, method: str) -> 
         raise UserError(f"{method} restyles a photo, and none was given; give one with --init PHOTO")
     original = images.read(brief.init).to(models.device)
     small = fitted(original, brief.size)
-    mask = _mask(small, settings, models)
+    mask = find_mask(small, settings, models)
     return Photo(original, small, mask, settings.keep, settings.strength, settings.detail)
 
 
@@ -118,9 +123,13 @@ def enlarged(image: Tensor, like: Tensor) -> Tensor:
     return F.interpolate(image, like.shape[-2:], mode="bicubic", antialias=True)
 
 
-def _mask(small: Tensor, settings: Styling, models: Models) -> Tensor | None:
+def find_mask(small: Tensor, settings: Masked, models: Models) -> Tensor | None:
+    """(1, 1, H, W) in [0, 1] for a photo (1, 3, H, W): 1 where it may change; None for all of it.
+
+    UserError when two masks are named, or one that leaves nothing.
+    """
     if settings.mask is not None and settings.mask_text is not None:
-        raise UserError("--mask and --mask-text were both given; give the one that says where the style belongs")
+        raise UserError("--mask and --mask-text were both given; give the one that says what shall change")
     if settings.mask is not None:
         mask = masks.from_file(settings.mask, small)
     elif settings.mask_text is not None:
@@ -129,7 +138,7 @@ def _mask(small: Tensor, settings: Styling, models: Models) -> Tensor | None:
         return None
     mask = masks.feathered(1 - mask if settings.mask_invert else mask, settings.feather)
     if mask.amax() < 0.02:
-        raise UserError("the mask leaves nothing of the photo to style; give a lighter one, or --mask-invert")
+        raise UserError("the mask leaves nothing of the photo to change; give a lighter one, or --mask-invert")
     return mask
 
 

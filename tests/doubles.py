@@ -10,10 +10,12 @@ from pathlib import Path
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test asks the network
 
 import torch
+from torch import Tensor
 
 from clipguide.core import Tick
 from clipguide.models.bert import BertConfig
 from clipguide.models.vqgan import VQGAN, build_vqgan, write_vqgan
+from clipguide.ops.straight_through import soft_clamp, straight_through
 from clipguide.weights import Models, sha256
 
 torch.set_num_threads(1)  # tiny tensors: a second thread only waits, and hangs in a process that a test forks
@@ -113,3 +115,19 @@ def _write_tokenizer(path: Path) -> None:
 
 def make_tick(step: int = 0, total: int = 10, *, seed: int = 0, preview: bool = False) -> Tick:
     return Tick(step, total, torch.Generator().manual_seed(seed), preview)
+
+
+class Colours:
+    """A VQGAN whose codes are 26^3 colours, one for each pixel: it can draw any picture."""
+
+    factor = 1
+    codebook = torch.cartesian_prod(*[torch.linspace(0, 1, 26)] * 3)
+
+    def encode(self, image: Tensor) -> Tensor:
+        return image
+
+    def quantise(self, z: Tensor) -> Tensor:
+        return straight_through((z.detach() * 25).round() / 25, z)
+
+    def decode(self, z: Tensor) -> Tensor:
+        return soft_clamp(z)

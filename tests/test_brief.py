@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from clipguide.brief import TEMPLATES, Brief, Prompt, parse_prompt, parse_prompts, split_weight
+from clipguide.brief import TEMPLATES, Brief, Prompt, parse_prompt, parse_prompts, split_weight, told
 from clipguide.errors import UserError
 
 READINGS = {
@@ -145,3 +145,29 @@ def test_the_dice_of_the_start_are_the_seeds():
     assert torch.equal(torch.rand(3, generator=brief.rng()), torch.rand(3, generator=brief.rng()))
     other = Brief(parse_prompts(["a"]), seed=6)
     assert not torch.equal(torch.rand(3, generator=brief.rng()), torch.rand(3, generator=other.rng()))
+
+
+def test_a_story_has_chapters():
+    prompts = parse_prompts(["a seed ^ a tree:2 | snow:-1 ^ a log", "by night"])
+    assert [(p.text, p.weight, p.chapter) for p in prompts] == [
+        ("a seed", 1, (0, 3)), ("a tree", 2, (1, 3)), ("snow", -1, (1, 3)), ("a log", 1, (2, 3)),
+        ("by night", 1, (0, 1))
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["x^2 + y^2", "a ^b", "^_^"])
+def test_a_caret_without_spaces_is_text(text):
+    assert parse_prompts([text]) == (Prompt(text),)
+
+
+@pytest.mark.parametrize("text", ["a ^", "^ a", "a ^ ^ b", "a ^ | b"])
+def test_an_empty_chapter_is_refused(text):
+    with pytest.raises(UserError, match="is empty"):
+        parse_prompts([text])
+
+
+def test_what_is_told_at_a_time():
+    prompts = parse_prompts(["a ^ b", "c"])
+    assert [[p.text for p in told(prompts, at)] for at in (0.0, 0.4, 0.5, 1.0)] == [
+        ["a", "c"], ["a", "c"], ["b", "c"], ["b", "c"]
+    ]  # fmt: skip

@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
-from doubles import make_tick
+from doubles import Colours, make_tick
 from torch import Tensor, nn
 
 from clipguide.canvases.averaged import Averaged
@@ -15,6 +15,7 @@ from clipguide.canvases.fourier import Fourier
 from clipguide.canvases.grid import Grid
 from clipguide.canvases.pixels import Pixels
 from clipguide.canvases.pyramid import Pyramid
+from clipguide.canvases.vqgan import Latent
 from clipguide.core import Exportable, Frame, Loadable, Scene, Term, Tick, optimise
 from clipguide.ops.cells import cells
 from clipguide.ops.colour import decorrelate
@@ -27,6 +28,8 @@ CANVASES = {
     "averaged pixels": lambda size, rng, batch=1: Averaged(Pixels(size, rng=rng, batch=batch, lr=0.05), 0.8),
     "averaged fourier": lambda size, rng, batch=1: Averaged(Fourier(size, rng=rng, batch=batch, lr=0.1), 0.8),
     "grid": lambda size, rng, batch=1: Grid(cells("square", size, 1), rng=rng, batch=batch, lr=0.1),
+    "vqgan": lambda size, rng, batch=1: Latent(Colours(), size, rng=rng, batch=batch),
+    "averaged vqgan": lambda size, rng, batch=1: Averaged(Latent(Colours(), size, rng=rng, batch=batch), 0.8),
     "pyramid": lambda size, rng, batch=1: Pyramid(size, rng=rng, batch=batch, lr=0.02),
 }
 every = pytest.mark.parametrize("make", CANVASES.values(), ids=CANVASES)

@@ -20,6 +20,7 @@ from clipguide.losses.content import content
 from clipguide.losses.direction import direction
 from clipguide.losses.edge import edge
 from clipguide.losses.focus import focus
+from clipguide.losses.latent import near
 from clipguide.losses.palette import palette
 from clipguide.losses.prompt import avoid, embed, great_circle, prompt, prompt_terms, seen_alike
 from clipguide.losses.saturation import saturation
@@ -55,6 +56,16 @@ def lopsided(loss):
     return of_the_faded
 
 
+def of_codes(loss):
+    """The loss of a latent that is the picture itself, and began as PHOTO."""
+
+    def moved(scene: Scene) -> Tensor:
+        image = scene.image()
+        return loss(Scene({"latent": image, "start": PHOTO.expand_as(image)}, scene.tick, {}))
+
+    return moved
+
+
 def spot(encoder, text: str):
     """The loss of a text for the left half."""
     mask = (torch.arange(32) < 16).float().expand(1, 1, 32, 32)
@@ -75,6 +86,7 @@ LOSSES = {
     ),
     "content": lambda encoder: (from_photo(content(encoder.perceptual())), PHOTO),
     "texture": lambda encoder: (texture(encoder.perceptual(), [PHOTO], [1.0]), PHOTO),
+    "near": lambda encoder: (of_codes(near(0.5)), PHOTO),
     "smooth": lambda encoder: (smooth(), GREY),
     "palette": lambda encoder: (palette(torch.eye(3)), torch.eye(3)[0].view(1, 3, 1, 1).expand(1, 3, 32, 32)),
     "saturation": lambda encoder: (saturation(), torch.eye(3)[0].view(1, 3, 1, 1).expand(1, 3, 32, 32)),
@@ -199,6 +211,16 @@ def test_the_weights_of_all_terms_add_up_to_one(models):
         ("blurry (clip-mini)", pytest.approx(1 / 12)),
         ("blurry (tiny-resnet)", pytest.approx(3 / 12)),
     ]
+
+
+def test_the_chapters_of_a_story_take_turns(models, tmp_path):
+    images.write(tmp_path / "x.png", images.png(PHOTO))
+    texts = [f"a seed ^ a tree:2 | @{tmp_path / 'x.png'}", "blurry:-1"]
+    terms = prompt_terms(parse_prompts(texts), models.judges("clip-mini"), VIEWS)
+    shares = {at: [round(term.weight_at(at), 3) for term in terms] for at in (0.0, 0.5, 1.0)}
+    assert shares == {0.0: [0.5, 0, 0, 0.5], 0.5: [0.167, 0.333, 0.167, 0.333], 1.0: [0, 0.5, 0.25, 0.25]}
+    (half, *_) = (term.times(0.5) for term in terms)
+    assert half.weight_at(0.0) == pytest.approx(0.25) and half.name == "a seed"
 
 
 def test_one_judge_needs_no_name(models):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clipguide.schedules import constant, cosine, ramp
+from clipguide.schedules import chapter, constant, cosine, ramp
 
 PROGRESS = [i / 20 for i in range(21)]
 
@@ -30,3 +30,12 @@ def test_the_warm_up_rises_and_wastes_no_step():
     assert values[0] > 0 and values[:5] == sorted(values[:5]) and rate(0.2) == pytest.approx(1)
     assert rate(1) == pytest.approx(0.1) and max(values) == pytest.approx(1)
     assert cosine(warm_up=1.0)(1.0) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_chapters_follow_each_other_and_fade_into_each_other(count):
+    told = [[chapter(number, count)(p) for number in range(count)] for p in PROGRESS]
+    assert all(sum(now) == pytest.approx(1) and min(now) >= 0 for now in told)
+    assert told[0][0] == 1 and told[-1][-1] == 1
+    middle = [chapter(number, count)((number + 0.5) / count) for number in range(count)]
+    assert middle == [1] * count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -29,6 +29,8 @@ WEIGHT = {"ge": 0, "le": 100}
 
 class Composed(Guided):
     """What every method can be told that draws a whole picture: colours, symmetry, margin, composition, spots."""
+
+    stories: ClassVar = True
 
     smooth: float = Field(0.0, **WEIGHT, description="weight of total variation; higher is calmer")
     saturation: float = Field(0.0, ge=-100, le=100, description="weight of colourfulness; below 0 the picture greys")
@@ -93,7 +95,7 @@ def _spots(brief: Brief, settings: Composed, judges: Sequence[Judge], cutouts: C
             part = mask if name == "spot" else inverted(mask)
             said = {"templates": settings.templates, "margin": settings.negative_margin}
             terms += spot_terms(parse_prompts([text]), part, judges, cutouts, name=name, **said)
-    return [Term(term.name, term.loss, settings.spot_weight * term.weight) for term in terms]
+    return [term.times(settings.spot_weight) for term in terms]
 
 
 def _installed(settings: Composed) -> list[Term]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from clipguide import images
+from clipguide import images, schedules
 from clipguide.brief import TEMPLATES, Prompt
 from clipguide.core import Cutouts, Encoder, Scene, Term
 from clipguide.encoders import Judge
+from clipguide.schedules import Schedule
 
 LONGEST = 768  # px of an image prompt's longer side: its windows are warped at every step, and views are no larger
 
@@ -91,13 +93,14 @@ def prompt_terms(
     templates: str = "none",
     margin: float = 0.0,
 ) -> list[Term]:
-    """One term for each prompt and judge, named after both; the weights' absolute values add up to 1.
+    """One term for each prompt and judge, named after both; the weights' absolute values add up to 1 at all times.
 
-    So two prompts pull no harder on a picture than one, and the other terms keep their share.
+    So two prompts pull no harder on a picture than one, and the other terms keep their share.  Those of a story are
+    faded in and out (`schedules.chapter`).
     """
-    total = sum(abs(prompt.weight) for prompt in prompts) * sum(judge.weight for judge in judges)
+    total = sum(judge.weight for judge in judges)
     terms = []
-    for wanted in prompts:
+    for wanted, share in zip(prompts, _shares(prompts), strict=True):
         for judge in judges:
             name = wanted.name if len(judges) == 1 else f"{wanted.name} ({judge.encoder.name})"
             target = _target(wanted, judge.encoder, cutouts, templates)
@@ -105,8 +108,21 @@ def prompt_terms(
                 loss = avoid(judge.encoder, target, cutouts, margin=_margin(wanted, margin))
             else:
                 loss = prompt(judge.encoder, target, cutouts, stop=wanted.stop)
-            terms.append(Term(name, loss, abs(wanted.weight) * judge.weight / total))
+            terms.append(Term(name, loss, share).times(judge.weight / total))
     return terms
+
+
+def _shares(prompts: Sequence[Prompt]) -> list[float | Schedule]:
+    """The part of each in all that is asked for, which is a schedule where some of it belongs to a story."""
+    fades = [schedules.chapter(*prompt.chapter) for prompt in prompts]
+
+    def share(number: int, progress: float) -> float:
+        now = [abs(prompt.weight) * fade(progress) for prompt, fade in zip(prompts, fades, strict=True)]
+        return now[number] / max(sum(now), 1e-6)
+
+    if all(prompt.chapter == (0, 1) for prompt in prompts):
+        return [share(number, 0.0) for number in range(len(prompts))]
+    return [partial(share, number) for number in range(len(prompts))]
 
 
 def _margin(wanted: Prompt, margin: float) -> float:

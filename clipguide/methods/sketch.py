@@ -83,5 +83,5 @@ def _terms(brief: Brief, settings: Settings, judges: Sequence[Judge], photo: Ten
             terms.append(Term(f"meaning, {name}", same, settings.meaning * share))
     if brief.prompts:
         said = prompt_terms(brief.prompts, judges, on(paper, bent), templates=settings.templates)
-        terms += [Term(term.name, term.loss, settings.words * term.weight) for term in said]
+        terms += [term.times(settings.words) for term in said]
     return [term for term in terms if term.weight]

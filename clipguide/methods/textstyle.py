@@ -6,7 +6,6 @@ The nearest public form is Zasder3's CLIP-Style-Transfer: the whole picture agai
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
@@ -71,7 +70,7 @@ def _terms(brief: Brief, settings: Settings, models: Models, photo: Photo) -> li
     words = prompt_terms(brief.prompts, judges, views, templates=sentences, margin=settings.negative_margin)
     terms = [
         *direction_terms(judges, aims, views, near, weights, 0.0),
-        *(replace(term, weight=settings.words * term.weight) for term in words),
+        *(term.times(settings.words) for term in words),
         Term("content", content(models.features(settings.features)), settings.content),
         Term("smooth", smooth(), settings.smooth),
     ]

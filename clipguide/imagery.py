@@ -1,0 +1,173 @@
+"""What the methods share that draw by a VQGAN: their settings, what guides, the start, and the stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from clipguide import images, schedules
+from clipguide.brief import Brief, told
+from clipguide.canvases.averaged import Averaged
+from clipguide.canvases.confined import Confined
+from clipguide.canvases.vqgan import Latent
+from clipguide.core import Canvas, Step, Term, Tick, optimise
+from clipguide.cutouts import crops
+from clipguide.errors import UserError
+from clipguide.losses.guidance import Composed, guidance
+from clipguide.losses.latent import near
+from clipguide.scores import Scorer
+from clipguide.stages import Leg, Stage
+from clipguide.styling import Masked, find_mask
+from clipguide.weights import Models
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "draft": {"steps": 60, "cutouts": 4},
+    "normal": {},
+    "better": {"steps": 250, "cutouts": 16, "starts": 8},
+    "best": {"steps": 500, "cutouts": 32, "starts": 16},
+}
+
+
+class Imagery(Composed, Masked):
+    presets: ClassVar = PRESETS
+
+    preset: Literal["draft", "normal", "better", "best"] = Field(
+        "normal", description="sets steps, cutouts and starts, where they are not given"
+    )
+    vqgan: str = Field("vqgan-mini", description="the VQGAN that draws: its name, a folder, or taming's .ckpt file")
+    cutouts: int = Field(9, ge=1, le=1024, description="views of the picture that CLIP judges in a step")
+    wide: float = Field(0.8, ge=0, le=1, description="share of the views that show all of the picture; the others zoom")
+    lr: float = Field(0.15, gt=0, le=10, description="learning rate, in standard deviations of the VQGAN's codes")
+    smooth: float = Field(0.1, ge=0, le=100, description="weight of total variation; higher is calmer")
+    average: float = Field(0.9, ge=0, lt=1, description="moving average of the latent; 0 shows the last step")
+    start: Literal["codes", "gradient", "noise"] = Field(
+        "codes", description="what it begins with, where no --init is given: random codes, a colour gradient, noise"
+    )
+    starts: int = Field(1, ge=1, le=1024, description="so many starts are drawn, and the best one by CLIP is taken")
+    near: float = Field(0.0, ge=0, le=100, description="weight of staying near the start")
+    grow: int = Field(1, ge=0, le=3, description="how often the picture doubles its size on the way to its own")
+    coarse: float = Field(0.4, ge=0, lt=1, description="share of the steps before it has grown, where it starts small")
+
+
+@dataclass(frozen=True)
+class Studio:
+    """A brief with all that is opened for it.
+
+    photo: (1, 3, H, W) to start from, or None.  mask: (1, 1, H, W), where it may change, or None for all of it.
+    """
+
+    brief: Brief
+    settings: Imagery
+    models: Models
+    terms: list[Term]
+    photo: Tensor | None
+    mask: Tensor | None
+
+    def latent(self, rng: torch.Generator, shrink: int = 1) -> Latent:
+        brief, settings = self.brief, self.settings
+        vqgan = self.models.vqgan(settings.vqgan)
+        made = Latent(vqgan, brief.size, rng=rng, lr=settings.lr, batch=brief.batch, shrink=shrink)
+        return made.to(self.models.device)
+
+    def first(self, shrink: int) -> Latent:
+        """Begins with the photo, or with the best of so many random starts."""
+        rng = self.brief.rng()
+        best = self._drawn(rng, shrink)
+        if self.photo is not None or self.settings.starts == 1 or self.brief.resume is not None:
+            return best
+        judges, highest = self.models.judges(self.settings.clip), None
+        scorer = Scorer(judges, told(self.brief.prompts, 0.0))
+        for number in range(self.settings.starts):
+            other = self._drawn(rng, shrink) if number else best
+            with torch.no_grad():
+                score = scorer(other.render(Tick(0, 0, rng)).image)  # (B,)
+            better = torch.ones_like(score, dtype=torch.bool) if highest is None else score > highest
+            best.restart(torch.where(better[:, None, None, None], other.z, best.z))
+            highest = score if highest is None else torch.maximum(score, highest)
+        return best
+
+    def _drawn(self, rng: torch.Generator, shrink: int) -> Latent:
+        latent = self.latent(rng, shrink)
+        if self.photo is not None:
+            latent.load(self.photo)
+        elif self.settings.start != "codes":
+            latent.load(STARTS[self.settings.start](self.brief.size, self.brief.batch, rng).to(latent.z))
+        return latent
+
+    def optimise(self, latent: Latent, leg: Leg, lr_scale: Callable[[float], float]) -> Iterator[Step]:
+        canvas: Canvas = Averaged(latent, self.settings.average)
+        if self.mask is not None:
+            canvas = Confined(canvas, self.photo, self.mask).to(self.models.device)
+        yield from optimise(
+            canvas.to(self.models.device),
+            self.terms,
+            steps=leg.steps,
+            seconds=leg.seconds,
+            seed=leg.seed,
+            chunks=self.settings.chunks,
+            lr_scale=lr_scale,
+            resume=leg.resume,
+            span=leg.span,
+        )
+
+    def picture(self, steps: int, lr_scale: Callable[[float], float]) -> list[Stage]:
+        """The stages in which a picture is made: small ones first, unless it starts from a photo."""
+        grow = self.settings.grow if self.photo is None and self.settings.coarse else 0
+        grow = min(grow, _doublings(self.brief.size, self.models.vqgan(self.settings.vqgan).factor))
+
+        def run(leg: Leg, shrink: int) -> Iterator[Step]:
+            if leg.picture is None and shrink == 2**grow:
+                latent = self.first(shrink)
+            else:
+                latent = self.latent(self.brief.rng(), shrink)
+                if leg.picture is not None:
+                    latent.load(leg.picture)
+            yield from self.optimise(latent, leg, lr_scale)
+
+        few = round(steps * self.settings.coarse / grow) if grow else 0
+        shares = [*[few] * grow, steps - few * grow]
+        return [
+            (share, lambda leg, shrink=2 ** (grow - number): run(leg, shrink)) for number, share in enumerate(shares)
+        ]
+
+
+def studio(brief: Brief, settings: Imagery, models: Models) -> Studio:
+    """Opens the networks and the photo.  UserError for what is not there, or for a mask without a photo."""
+    vqgan, judges = models.vqgan(settings.vqgan), models.judges(settings.clip)
+    terms = guidance(brief, settings, judges, crops(settings.cutouts, wide=settings.wide))
+    if settings.near:
+        terms.append(Term("near the start", near(float(vqgan.codebook.std())), settings.near))
+    photo = None if brief.init is None else images.read(brief.init, brief.size).to(models.device)
+    if photo is None and (settings.mask is not None or settings.mask_text is not None):
+        raise UserError("--mask and --mask-text say what of a photo may change; give the photo with --init PHOTO")
+    return Studio(brief, settings, models, terms, photo, None if photo is None else find_mask(photo, settings, models))
+
+
+def cooling(progress: float) -> float:
+    """The learning rate's factor: a short warm-up, then down to a tenth."""
+    return schedules.cosine(0.1, warm_up=0.05)(progress)
+
+
+def _doublings(size: tuple[int, int], factor: int) -> int:
+    """How often the shorter side can be halved with at least 4 codes left along it."""
+    return max(0, (min(size) // (4 * factor)).bit_length() - 1)
+
+
+def _gradient(size: tuple[int, int], batch: int, rng: torch.Generator) -> Tensor:
+    """(B, 3, H, W): the colours of four random corners, blended."""
+    corners = torch.rand(batch, 3, 2, 2, generator=rng)
+    return F.interpolate(corners, size[::-1], mode="bilinear", align_corners=True)
+
+
+def _noise(size: tuple[int, int], batch: int, rng: torch.Generator) -> Tensor:
+    """(B, 3, H, W): every pixel of a random colour."""
+    return torch.rand(batch, 3, *size[::-1], generator=rng)
+
+
+STARTS = {"gradient": _gradient, "noise": _noise}

@@ -1,0 +1,213 @@
+"""VQGAN+CLIP: the latent canvas, and what the method makes of its settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from doubles import Colours, TinyModels, make_tick, tiny_vqgan
+
+from clipguide import images
+from clipguide.api import generate, plan, plan_again
+from clipguide.canvases.vqgan import Latent
+from clipguide.core import Term, optimise
+from clipguide.errors import UserError
+from clipguide.losses.latent import near
+from clipguide.methods.vqgan import Settings
+from clipguide.methods.vqgan import run as run_method
+from clipguide.options import validate
+
+PHOTO = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(1)).kron(torch.ones(8, 8))
+
+
+class ColourModels(TinyModels):
+    """Its VQGAN can draw any picture."""
+
+    def vqgan(self, name: str) -> Colours:
+        return Colours()
+
+
+@pytest.fixture(scope="module")
+def models() -> ColourModels:
+    return ColourModels()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """photo.png of 32 x 32 px, and mask.png, light on the left half."""
+    root = tmp_path_factory.mktemp("vqgan")
+    images.write(root / "photo.png", images.png(PHOTO))
+    mask = torch.zeros(1, 3, 32, 32)
+    mask[..., :16] = 1
+    images.write(root / "mask.png", images.png(mask))
+    return root
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def steps_of(models, *texts: str, **values):
+    small = {"size": (32, 32), "steps": 6, "cutouts": 4, "lr": 0.5}
+    return list(plan(texts or ["a fox"], "vqgan", {**small, **values}).steps(models))
+
+
+@pytest.mark.parametrize("size", [(32, 32), (40, 24), (33, 50), (17, 16)])
+@pytest.mark.parametrize("shrink", [1, 2])
+def test_any_size_is_drawn_by_whole_codes(size, shrink):
+    canvas = Latent(tiny_vqgan(), size, rng=rng(), batch=2, shrink=shrink)
+    frame = canvas.render(make_tick())
+    assert frame.image.shape == (2, 3, size[1], size[0])
+    assert canvas.z.shape == (2, 4, -(-size[1] // (8 * shrink)), -(-size[0] // (8 * shrink)))
+    canvas.load(torch.rand(1, 3, size[1], size[0]))
+    assert canvas.render(make_tick()).image.shape == frame.image.shape
+
+
+def test_it_starts_as_random_codes_and_is_drawn_by_codes():
+    vqgan = tiny_vqgan()
+    canvas = Latent(vqgan, (32, 32), rng=rng())
+    assert torch.equal(vqgan.lookup(vqgan.nearest(canvas.z)), canvas.z)
+    with torch.no_grad():
+        canvas.z += 0.01 * torch.randn(canvas.z.shape, generator=rng())
+    codes = vqgan.lookup(vqgan.nearest(canvas.z))
+    torch.testing.assert_close(canvas.render(make_tick()).image, vqgan.decode(codes))
+
+
+def test_projecting_keeps_every_channel_within_its_codes():
+    vqgan = tiny_vqgan()
+    canvas = Latent(vqgan, (32, 32), rng=rng())
+    with torch.no_grad():
+        canvas.z += 5 * torch.randn(canvas.z.shape, generator=rng())
+        canvas.project()
+    assert torch.equal(canvas.z.amax((0, 2, 3)), vqgan.codebook.amax(0))
+    assert torch.equal(canvas.z.amin((0, 2, 3)), vqgan.codebook.amin(0))
+
+
+def test_the_network_is_no_part_of_what_is_saved_or_moved():
+    canvas = Latent(tiny_vqgan(), (32, 32), rng=rng())
+    assert canvas.state_dict().keys() == {"z", "start"}
+
+
+def test_the_rate_is_in_units_of_the_codebook():
+    vqgan, rates = tiny_vqgan(), []
+    for scale in (1.0, 10.0):
+        with torch.no_grad():
+            vqgan.codebook.mul_(scale)
+        rates.append(Latent(vqgan, (32, 32), rng=rng(), lr=0.1).param_groups()[0]["lr"])
+    assert rates[1] == pytest.approx(10 * rates[0])
+    assert rates[0] == pytest.approx(0.1 * float(tiny_vqgan().codebook.std()))
+
+
+def test_near_pulls_to_the_start_and_not_to_nought():
+    def moved(weight: float) -> float:
+        canvas = Latent(Colours(), (16, 16), rng=rng(), lr=0.1)
+        canvas.load(torch.full((1, 3, 16, 16), 0.8))
+        dark = Term("dark", lambda scene: scene.image().square().mean())
+        *_, last = optimise(canvas, [dark, Term("near", near(), weight)], steps=30)
+        return float((last.image - 0.8).abs().mean())
+
+    free, held = moved(0.0), moved(10.0)
+    assert held < 0.2 * free and free > 0.5
+
+
+def test_it_follows_its_prompt_while_it_grows(models):
+    ready = plan(["a fox"], "vqgan", {"size": (32, 32), "steps": 40, "cutouts": 8, "grow": 1})
+    steps, scorer = list(ready.steps(models)), ready.scorer(models)
+    assert float(scorer(steps[-1].image)) > float(scorer(steps[0].image))
+
+
+def test_a_picture_that_grows_is_coarse_at_first(models):
+    def roughness(step) -> float:
+        return float(step.image.diff(dim=-1).abs().mean())
+
+    grown = steps_of(models, grow=1, coarse=0.5, average=0.0)
+    whole = steps_of(models, grow=0, average=0.0)
+    assert roughness(grown[0]) < 0.8 * roughness(whole[0])
+    assert len(grown) == len(whole) == 7 and grown[-1].canvas.canvas.z.shape == whole[-1].canvas.canvas.z.shape
+    assert grown[0].canvas.canvas.z.shape[-1] == 16
+
+
+def test_a_growing_run_resumes_to_the_identical_picture(models):
+    steps, states = [], []
+    ready = plan(["a fox"], "vqgan", {"size": (32, 32), "steps": 6, "cutouts": 4, "grow": 2, "starts": 3})
+    for step in ready.steps(models):
+        steps.append(step)
+        states.append(step.state())
+    for at in range(7):
+        brief = ready.brief.__class__(ready.brief.prompts, (32, 32), resume=states[at])
+        rest = list(run_method(brief, ready.settings, models))
+        assert torch.equal(rest[0].image, steps[at].image) and torch.equal(rest[-1].image, steps[-1].image)
+
+
+def test_it_starts_from_a_photo_at_once_and_whole(models, folder):
+    (step,) = steps_of(models, init=folder / "photo.png", steps=0)
+    assert (step.image - PHOTO).abs().max() < 0.03
+
+
+@pytest.mark.parametrize("start", ["codes", "gradient", "noise"])
+def test_starts_differ_by_seed(models, start):
+    one, again, other = (steps_of(models, start=start, steps=0, seed=seed)[0].image for seed in (1, 1, 2))
+    assert torch.equal(one, again) and not torch.equal(one, other)
+
+
+def test_the_best_of_several_starts_is_taken(models):
+    ready = plan(["a fox"], "vqgan", {"size": (32, 32), "steps": 0, "batch": 2})
+    scorer = ready.scorer(models)
+    one, best = (steps_of(models, steps=0, batch=2, starts=starts)[0].image for starts in (1, 12))
+    assert (scorer(best) > scorer(one)).all()
+
+
+@pytest.mark.parametrize("mask", [{"mask": "mask.png"}, {"mask_text": "a fox"}])
+def test_only_what_the_mask_says_changes(models, folder, mask):
+    mask = {name: folder / value if name == "mask" else value for name, value in mask.items()}
+    step = steps_of(models, init=folder / "photo.png", feather=0.0, **mask)[-1]
+    change = (step.image - images.read(folder / "photo.png")).abs().mean((0, 1))
+    assert change.amax() > 0.05
+    if "mask" in mask:
+        assert change[:, 17:].amax() == 0
+        (rest,) = steps_of(models, init=folder / "photo.png", feather=0.0, mask_invert=True, **mask)[-1:]
+        assert (rest.image - images.read(folder / "photo.png")).abs()[..., :15].amax() == 0
+
+
+def test_a_mask_needs_a_photo(models, folder):
+    with pytest.raises(UserError, match="--init"):
+        steps_of(models, mask=folder / "mask.png")
+
+
+def test_prompts_may_be_pictures_negative_and_judged_by_several_clips(models, folder):
+    step = steps_of(models, f"a fox | @{folder / 'photo.png'}:0.5 | blurry:-0.5", clip="clip-mini,tiny-resnet:0.5")[0]
+    assert {"a fox (clip-mini)", "@photo.png (tiny-resnet)", "blurry (clip-mini)"} <= step.losses.keys()
+
+
+def test_a_story_is_told_through_all_stages(models):
+    def weights(step) -> dict[str, bool]:
+        return {name: bool(value) for name, value in step.losses.items()}
+
+    steps = steps_of(models, "a fox ^ a car", steps=8, average=0.0)
+    only = steps_of(models, "a fox", steps=8, average=0.0)
+    assert torch.equal(steps[2].image, only[2].image)  # nothing of the second chapter yet, in the first stage
+    assert not torch.equal(steps[-1].image, only[-1].image) and weights(steps[0]).keys() == {"a fox", "a car", "smooth"}
+
+
+def test_a_story_is_refused_where_it_cannot_be_told(folder):
+    with pytest.raises(UserError, match="tells no stories"):
+        plan(["a ^ b"], "clipstyler", {"init": folder / "photo.png"})
+
+
+def test_a_preset_sets_what_is_not_given():
+    assert validate(Settings, {"preset": "best"}).steps > validate(Settings, {}).steps
+    assert validate(Settings, {"preset": "best", "steps": 7}).steps == 7
+    with pytest.raises(UserError, match="--preset"):
+        validate(Settings, {"preset": "supreme"})
+
+
+def test_a_new_preset_replaces_what_the_old_one_set():
+    recipe = plan(["a fox"], "vqgan", {"preset": "draft", "lr": 0.3}).recipe
+    settings = plan_again(recipe, {"preset": "best"}).settings
+    assert settings.steps == validate(Settings, {"preset": "best"}).steps and settings.lr == 0.3
+    assert plan_again(recipe).settings == validate(Settings, {"preset": "draft", "lr": 0.3})
+
+
+def test_it_makes_a_picture_with_a_budget_of_time(models):
+    assert generate("a fox", method="vqgan", models=models, size=(32, 32), seconds=1, cutouts=2).tensor.shape[-1] == 32
