@@ -156,15 +156,8 @@ class Page:
             raise uploads.refused(error) from None
         hidden = gr.update(visible=False)
         yield work.name, table(work), gr.update(interactive=False), gr.update(interactive=True), hidden, hidden
-        shown = -1
-        while True:
-            version, over = work.version, work.over
-            if version != shown:
-                yield gr.skip(), table(work), *(gr.skip(),) * 4
-                shown = version
-            if over:
-                break
-            await asyncio.sleep(stage.FRAME_SECONDS)
+        async for _ in stage.changes(work, self.studio.runner):
+            yield gr.skip(), table(work), *(gr.skip(),) * 4
         yield gr.skip(), gr.skip(), gr.update(interactive=True), gr.update(interactive=False), *self._products(work)
 
     def _products(self, work: Batch) -> tuple:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import gradio as gr
@@ -43,8 +44,8 @@ class Endpoints:
             job = self._job(prompt, method, settings, start)
         except UserError as error:
             raise uploads.refused(error) from None
-        async for _ in stage.watch(job, self.studio):
-            yield facts(job), self._frame(job)
+        async for _ in stage.changes(job, self.studio.runner):
+            yield facts(job), await asyncio.to_thread(self._frame, job)
 
     def _job(self, prompt: str, method: str, settings: Any, start: str | None) -> Job:
         known = own_options(method) if method else []

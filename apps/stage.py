@@ -52,12 +52,18 @@ def files(run: Run, screen: Screen) -> list[str]:
 
 async def watch(job: Job, studio: Studio) -> AsyncIterator[str]:
     """The stage each time that something has changed, until the job is over."""
+    async for _ in changes(job, studio.runner):
+        yield await asyncio.to_thread(render, job, studio.runner, studio.screen)
+
+
+async def changes(work: Work, runner: Runner) -> AsyncIterator[None]:
+    """Yields at once, and each time that there is something new to show, until the work is over."""
     shown = None
     while True:
-        version = (job.version, studio.runner.before(job) if job.state == "waiting" else 0)
-        over = job.over
+        version = (work.version, runner.before(work) if work.state == "waiting" else 0)
+        over = work.over
         if version != shown:
-            yield await asyncio.to_thread(render, job, studio.runner, studio.screen)
+            yield
             shown = version
         if over:
             return
