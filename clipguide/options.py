@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from clipguide.errors import UserError
 
 MIN_SIDE, MAX_SIDE = 16, 4096
+OWN_GROUP = "The picture"  # the heading of what a method alone can be told
 
 
 def _parse_size(value: Any) -> Any:
@@ -33,8 +34,12 @@ Size = Annotated[tuple[Side, Side], BeforeValidator(_parse_size)]
 
 
 class Settings(BaseModel):
-    """What a method can be told.  Immutable; unknown names and values out of range are refused."""
+    """What a method can be told.  Immutable; unknown names and values out of range are refused.
 
+    group: the heading of a model's own fields on a form; `OWN_GROUP` where a model says none.
+    """
+
+    group: ClassVar[str]
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}  # what each value of the field "preset" sets, if any
@@ -54,6 +59,7 @@ class Settings(BaseModel):
 class Common(Settings):
     """What every method can be told."""
 
+    group: ClassVar = "The run"
     size: Size = Field((256, 256), description="width x height of the picture in px")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="the dice: the same seed gives the same picture")
     batch: int = Field(1, ge=1, le=64, description="pictures made at once")
@@ -77,6 +83,7 @@ class Output(Settings):
 class Guided(Settings):
     """What every method that follows a CLIP can be told."""
 
+    group: ClassVar = "What CLIP sees"
     needs_prompt: ClassVar[bool] = True  # False: a method that can do without words
     photo: ClassVar[Literal["never", "may", "must"]] = "may"  # whether a method starts from a photo (`Common.init`)
     stories: ClassVar[bool] = False  # whether prompts may follow each other ("a ^ b")
@@ -109,6 +116,7 @@ class Option:
     high: float | None = None
     choices: tuple[str, ...] = ()
     optional: bool = False
+    group: str = ""  # the heading it stands under on a form
 
     @property
     def flag(self) -> str:
@@ -117,10 +125,16 @@ class Option:
 
 def options(model: type[Settings]) -> list[Option]:
     """Every field of the model, in order."""
-    return [_option(name, field) for name, field in model.model_fields.items()]
+    return [_option(name, field, _group(model, name)) for name, field in model.model_fields.items()]
 
 
-def _option(name: str, field: Any) -> Option:
+def _group(model: type[Settings], name: str) -> str:
+    """The group of the first model that has the field: a method that changes a default does not move it."""
+    owners = [parent for parent in model.__mro__ if name in getattr(parent, "model_fields", ())]
+    return vars(owners[-1]).get("group", OWN_GROUP)
+
+
+def _option(name: str, field: Any, group: str) -> Option:
     annotation, optional = field.annotation, False
     if get_origin(annotation) in (Union, types.UnionType):
         annotation = next(arg for arg in get_args(annotation) if arg is not type(None))
@@ -130,7 +144,7 @@ def _option(name: str, field: Any) -> Option:
     limits = {k: v for mark in marks for k in ("ge", "gt", "le", "lt") if (v := getattr(mark, k, None)) is not None}
     low, high = limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))
     choices = tuple(get_args(annotation)) if get_origin(annotation) is Literal else ()
-    return Option(name, _kind(annotation), field.default, field.description or "", low, high, choices, optional)
+    return Option(name, _kind(annotation), field.default, field.description or "", low, high, choices, optional, group)
 
 
 def _kind(annotation: Any) -> str:

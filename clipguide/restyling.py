@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 from pydantic import Field
 from torch import Tensor
@@ -21,6 +22,8 @@ from clipguide.weights import Models
 
 
 class Restyling(Styling):
+    group: ClassVar = "The style"
+
     lr: float = Field(4e-3, gt=0, le=1, description="learning rate of the network")
     width: int = Field(16, ge=4, le=64, description="channels of the network at full size")
     direction: float = Field(1.0, ge=0, le=100, description="weight of the whole picture's direction")

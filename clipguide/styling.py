@@ -27,6 +27,7 @@ Keep = Literal["none", "colours", "luminance"]
 class Masked(Guided):
     """What every method can be told that may change a part of a photo alone."""
 
+    group: ClassVar = "Where it changes"
     mask: Path | None = Field(None, description="an image file; the photo changes where it is opaque, or else light")
     mask_text: str | None = Field(None, description="what of the photo shall change, in words, such as 'the sky'")
     mask_invert: bool = Field(False, description="change everything but what the mask says")
@@ -36,6 +37,7 @@ class Masked(Guided):
 class Styling(Masked):
     """`size` is the box in which the style is worked out; the photo keeps its aspect and comes back at its own size."""
 
+    group: ClassVar = "The style"
     photo: ClassVar = "must"
 
     strength: float = Field(1.0, ge=0, le=1, description="how far from the photo to the style; 0 is the photo itself")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -20,6 +20,7 @@ RATE = {"ge": 0, "le": 100}
 class Drawing(Settings):
     """What every method that draws with strokes can be told."""
 
+    group: ClassVar = "The strokes"
     strokes: int = Field(256, ge=1, le=4096, description="how many strokes")
     segments: int = Field(2, ge=1, le=16, description="Bezier curves that a stroke is made of; more bend more")
     look: LookName = Field("paint", description=LOOK_HELP)

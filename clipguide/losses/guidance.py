@@ -30,6 +30,7 @@ WEIGHT = {"ge": 0, "le": 100}
 class Composed(Guided):
     """What every method can be told that draws a whole picture: colours, symmetry, margin, composition, spots."""
 
+    group: ClassVar = "Colour and composition"
     stories: ClassVar = True
 
     smooth: float = Field(0.0, **WEIGHT, description="weight of total variation; higher is calmer")
