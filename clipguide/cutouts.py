@@ -108,9 +108,8 @@ class Windows:
         if self.noise is None:
             return torch.zeros(1, 1, 1, 1)
         sheet, offsets, scales = self.noise
-        everywhere = sheet.unfold(1, self.side, 1).unfold(2, self.side, 1)  # (3, margin + 1, margin + 1, S, S)
-        noise = everywhere[:, offsets[:, 1], offsets[:, 0]].movedim(1, 0)  # (n, 3, S, S)
-        return noise * scales[:, None, None, None]
+        everywhere = sheet.unfold(1, self.side, 1).unfold(2, self.side, 1).movedim(0, 2)  # (margin + 1) ** 2 places
+        return everywhere[offsets[:, 1], offsets[:, 0]].mul_(scales[:, None, None, None])
 
     def _hole(self) -> Tensor:
         """(n, S, S) bool."""

@@ -15,7 +15,8 @@ DRAWING = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
 
 
 def last(models, *texts, method="clipdraw", **settings):
-    *_, step = api.stream(*texts, method=method, models=models, **(SMALL | settings))
+    bare = {"underpainting": 0} if method == "clipdraw" else {}
+    *_, step = api.stream(*texts, method=method, models=models, **(SMALL | bare | settings))
     return step
 
 
@@ -33,6 +34,20 @@ def test_draws_twice_the_same(models, look):
     one, two = (last(models, "a fox | text:-0.5", look=look, batch=2, filled=0.5).image for _ in range(2))
     assert one.shape == (2, 3, 32, 32) and torch.equal(one, two)
     assert not torch.equal(one[0], one[1])
+
+
+def test_strokes_are_laid_on_an_underpainting(models):
+    steps = list(api.stream("a fox", models=models, method="clipdraw", **(SMALL | {"steps": 8, "underpainting": 0.5})))
+    assert [step.index for step in steps] == list(range(9)) and {step.total for step in steps} == {8}
+    assert "underpainting" not in steps[4].losses and steps[8].losses["underpainting"] > 0
+    soft, laid = steps[4].image, steps[8].image
+    bare = last(models, "a fox", steps=8).image
+    assert (laid - soft).square().mean() < 0.5 * (bare - soft).square().mean()
+
+
+def test_an_underpainting_for_each_picture_of_a_batch(models):
+    pictures = last(models, "a fox", batch=2, steps=4, underpainting=0.5).image
+    assert len(pictures) == 2 and not torch.equal(pictures[0], pictures[1])
 
 
 def test_starts_from_a_photo(models, photo):

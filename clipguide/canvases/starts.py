@@ -67,7 +67,7 @@ def along(
     spread: float = 0.0,
     batch: int = 1,
 ) -> Paths:
-    """Strokes along the contours of `photo` (1, 3, H, W), in its colours; batched.
+    """Strokes along the contours of `photo` (1, 3, H, W), in its colours, and round areas under them; batched.
 
     Strokes are dealt out where edges are strong and `saliency` (1, 1, H, W) is high, each making its neighbourhood
     less likely, and follow the contour (a painterly stroke, as in Hertzmann 1998; CLIPasso places points so).
@@ -81,6 +81,8 @@ def along(
     centres = torch.stack([_deal(dense[0, 0], amount.count, length / 2, rng) for _ in range(batch)])  # (B, S, 2)
     points = _follow(centres, direction, 3 * amount.segments, length)
     areas = torch.arange(amount.count) < amount.areas
+    blobs = centres[:, :, None] + curves.circle(amount.segments) * math.sqrt(height * width / max(1, amount.areas))
+    points = torch.where(areas[:, None, None], blobs, points)
     paths = _inked(points, areas, (width, height), look, rng)
     colours = _look_up(photo, centres).clamp(look.darkest, look.lightest)
     return Paths(points, paths.widths, colours, paths.opacity, paths.filled)

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
 from clipguide import images, schedules
 from clipguide.brief import Brief
 from clipguide.canvases import starts, svg
+from clipguide.canvases.averaged import Averaged
 from clipguide.canvases.drawing import Drawing, canvas
+from clipguide.canvases.fourier import Fourier
 from clipguide.canvases.looks import LOOKS
-from clipguide.core import Cutouts, Step, Term, optimise
+from clipguide.core import Canvas, Cutouts, Step, Term, optimise
 from clipguide.cutouts import crops, on
 from clipguide.encoders import Judge
 from clipguide.errors import UserError
+from clipguide.losses.gist import gist
 from clipguide.losses.guidance import Composed, guidance
 from clipguide.losses.likeness import occlusion
 from clipguide.losses.negative_space import negative_space
 from clipguide.ops.strokes import Paths
+from clipguide.stages import Leg, staged
 from clipguide.weights import Models
 
+SPECTRUM = {"lr": 0.1, "contrast": 0.05}  # of the underpainting: the defaults of the method `fourier`
+COARSE, FINE_AT, AVERAGE, WIDE, SMOOTH = 0.08, 0.6, 0.9, 0.8, 0.5  # and these too
+BROAD = 3.0  # strokes on an underpainting are so many times as wide as on bare paper: they are to cover it
 GROUND = 0.4  # of the strokes that start from a photo are dealt out evenly, the others along its salient contours
 
 
@@ -32,38 +41,75 @@ class Settings(Composed, Drawing):
     filled: float | None = Field(
         None, ge=0, le=1, description="share of the shapes that are areas; else 0.25 in paint and watercolour, or 0"
     )
+    wide: float = Field(0.5, ge=0, le=1, description="share of the views that show all of the drawing; the others zoom")
+    underpainting: float = Field(
+        0.4, ge=0, le=1, description="share of the steps for a soft picture that strokes are then laid on; 0: none"
+    )
+    underpainting_weight: float = Field(20.0, ge=0, le=1000, description="weight of that picture, at first")
     svg: Path | None = Field(None, description="an SVG drawing to start from, instead of random strokes")
     negative_space: float = Field(0.0, ge=0, le=1, description="share of the paper that should stay bare")
     negative_space_weight: float = Field(2.0, ge=0, le=100, description="weight of --negative-space")
 
 
 def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
-    """Yields the steps; see `core.optimise`.  UserError for an SVG or a colour that cannot be read."""
+    """Yields the steps; see `core.optimise`.  UserError for an SVG or a colour that cannot be read.
+
+    CLIPDraw begins with random strokes, which is `underpainting` 0.  Else a spectrum is optimised first, and strokes
+    are laid along its contours, in its colours: CLIP finds large shapes in a soft picture sooner than in 256 strokes.
+    """
     given = _read(settings.svg, brief) if settings.svg is not None else None
     judges = models.judges(settings.clip)
-    drawing = canvas(brief, settings, given or _start(brief, settings, judges))
-    terms = guidance(brief, settings, judges, views(settings.cutouts, drawing.paper))
-    if settings.negative_space:
-        terms.append(Term("bare paper", negative_space(settings.negative_space), settings.negative_space_weight))
-    yield from optimise(
-        drawing.to(models.device),
+    soft = 0 if given is not None or brief.init is not None else round(settings.steps * settings.underpainting)
+
+    def underpaint(leg: Leg) -> Iterator[Step]:
+        detail = (COARSE, leg.span[1] * FINE_AT)
+        spectrum = Averaged(Fourier(brief.size, rng=brief.rng(), batch=brief.batch, detail=detail, **SPECTRUM), AVERAGE)
+        calm = settings.model_copy(update={"smooth": SMOOTH})
+        terms = guidance(brief, calm, judges, crops(settings.cutouts, wide=WIDE))
+        return _optimise(spectrum.to(models.device), terms, settings, leg)
+
+    def draw(leg: Leg) -> Iterator[Step]:
+        soft_picture = _underpainting(leg)
+        drawing = canvas(brief, settings, given or _start(brief, settings, judges, soft_picture))
+        terms = guidance(brief, settings, judges, views(settings.cutouts, drawing.paper, settings.wide))
+        if settings.negative_space:
+            terms.append(Term("bare paper", negative_space(settings.negative_space), settings.negative_space_weight))
+        if soft_picture is not None:
+            drawing.register_buffer("underpainting", soft_picture)  # so that the state has it
+            fading = schedules.within(leg.span, schedules.ramp(settings.underpainting_weight, 0.0))
+            terms.append(Term("underpainting", gist(soft_picture), fading))
+        return _optimise(drawing.to(models.device), terms, settings, leg)
+
+    stages = [(soft, underpaint), (settings.steps - soft, draw)] if soft else [(settings.steps, draw)]
+    yield from staged(stages, seed=brief.seed, seconds=brief.seconds, resume=brief.resume)
+
+
+def _underpainting(leg: Leg) -> Tensor | None:
+    """What the stage before came to, or what the resumed run's state remembers of it."""
+    return leg.picture if leg.resume is None else leg.resume["canvas"].get("underpainting")
+
+
+def _optimise(canvas: Canvas, terms: Sequence[Term], settings: Settings, leg: Leg) -> Iterator[Step]:
+    return optimise(
+        canvas,
         terms,
-        steps=settings.steps,
-        seconds=brief.seconds,
-        seed=brief.seed,
+        steps=leg.steps,
+        seconds=leg.seconds,
+        seed=leg.seed,
         chunks=settings.chunks,
-        lr_scale=schedules.cosine(0.1),
-        resume=brief.resume,
+        lr_scale=schedules.within(leg.span, schedules.cosine(0.1)),
+        resume=leg.resume,
+        span=leg.span,
     )
 
 
-def views(count: int, paper: Tensor) -> Cutouts:
+def views(count: int, paper: Tensor, wide: float) -> Cutouts:
     """Nearly the whole drawing, bent in perspective, on its paper: CLIPDraw's two augmentations and no other.
 
-    CLIPDraw's windows show 0.7 to 0.9 of the picture's area; half of ours show all of it.
+    CLIPDraw's windows show 0.7 to 0.9 of the picture's area; a share `wide` of ours show all of it.
     """
     plain = {"jitter": 0.0, "noise": 0.0, "erase": 0.0}
-    return on(paper, crops(count, zoom=(0.75, 0.95), wide=0.5, turn=5.0, perspective=0.3, **plain))
+    return on(paper, crops(count, zoom=(0.75, 0.95), wide=wide, turn=5.0, perspective=0.3, **plain))
 
 
 def _read(path: Path, brief: Brief) -> Paths:
@@ -73,10 +119,14 @@ def _read(path: Path, brief: Brief) -> Paths:
     return paths.map(lambda part: part[None].expand(brief.batch, *part.shape).clone())
 
 
-def _start(brief: Brief, settings: Settings, judges: Sequence[Judge]) -> Paths:
-    """Random strokes, or strokes along the contours of the photo that the picture starts from, in its colours."""
+def _start(brief: Brief, settings: Settings, judges: Sequence[Judge], underpainting: Tensor | None) -> Paths:
+    """Random strokes, or strokes along the contours of a picture, in its colours."""
     look, rng = LOOKS[settings.look], brief.rng()
     amount = settings.amount(look.filled if settings.filled is None else settings.filled)
+    if underpainting is not None:
+        laid = [starts.along(picture[None], amount, look, rng, spread=1.0) for picture in underpainting.cpu()]
+        paths = Paths(**{f.name: torch.cat([getattr(each, f.name) for each in laid]) for f in fields(Paths)})
+        return replace(paths, widths=paths.widths * BROAD)
     if brief.init is None:
         return starts.random(amount, brief.size, look, rng, batch=brief.batch)
     photo = images.read(brief.init, brief.size)
