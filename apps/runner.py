@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from apps.uploads import tidy
+from apps.words import tidy
 from clipguide import api, runs
 from clipguide.errors import UserError
 from clipguide.weights import Models
@@ -56,7 +56,8 @@ class Job(Work):
     def __init__(self, planned: api.Plan, run: runs.Run, *, video: bool) -> None:
         super().__init__(run.folder.name)
         self.planned, self.run = planned, run
-        self.frame_every = max(1, getattr(planned.settings, "steps", 0) // VIDEO_FRAMES) if video else 0
+        every = planned.film_every or max(1, getattr(planned.settings, "steps", 0) // VIDEO_FRAMES)
+        self.frame_every = every if video or planned.film_every else 0
         self.image: Tensor | None = None
         self.scores = [(entry["step"], entry["score"]) for entry in run.log() if entry["score"] is not None]
         self.step, self.total = 0, getattr(planned.settings, "steps", 0)

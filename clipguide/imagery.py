@@ -34,7 +34,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class Imagery(Composed, Masked):
+class Imagery(Composed):
     presets: ClassVar = PRESETS
 
     preset: Literal["draft", "normal", "better", "best"] = Field(
@@ -144,9 +144,17 @@ def studio(brief: Brief, settings: Imagery, models: Models) -> Studio:
     if settings.near:
         terms.append(Term("near the start", near(float(vqgan.codebook.std())), settings.near))
     photo = None if brief.init is None else images.read(brief.init, brief.size).to(models.device)
-    if photo is None and (settings.mask is not None or settings.mask_text is not None):
+    return Studio(brief, settings, models, terms, photo, _mask(photo, settings, models))
+
+
+def _mask(photo: Tensor | None, settings: Imagery, models: Models) -> Tensor | None:
+    if not isinstance(settings, Masked):
+        return None
+    if photo is not None:
+        return find_mask(photo, settings, models)
+    if settings.mask is not None or settings.mask_text is not None:
         raise UserError("--mask and --mask-text say what of a photo may change; give the photo with --init PHOTO")
-    return Studio(brief, settings, models, terms, photo, None if photo is None else find_mask(photo, settings, models))
+    return None
 
 
 def cooling(progress: float) -> float:

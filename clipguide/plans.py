@@ -49,6 +49,11 @@ class Plan:
         made_by = {"version": version("clipguide"), "method": self.method}
         return {**made_by, "prompts": list(self.texts), "settings": settings}
 
+    @property
+    def film_every(self) -> int:
+        """Steps between the frames of a method that makes a film; 0 for any other."""
+        return getattr(self.settings, "frame_every", 0)
+
     def steps(self, models: Models) -> Iterator[Step]:
         """Runs the method; see `core.optimise`."""
         return method(self.method).run(self.brief, self.settings, models)

@@ -34,9 +34,13 @@ class Order:
     @property
     def frame_every(self) -> int:
         """Steps between kept frames; 0 keeps none."""
-        if self.output.save_every or not self.output.video:
+        if self.output.save_every or not self.wants_video:
             return self.output.save_every
-        return max(1, getattr(self.planned.settings, "steps", 0) // VIDEO_FRAMES)
+        return self.planned.film_every or max(1, getattr(self.planned.settings, "steps", 0) // VIDEO_FRAMES)
+
+    @property
+    def wants_video(self) -> bool:
+        return self.output.video or self.planned.film_every > 0
 
 
 def add_arguments(parser: argparse.ArgumentParser, words: Sequence[str], *, default: str = DEFAULT) -> None:
@@ -142,7 +146,7 @@ def _copy(picture: Path, ordered: Order) -> Path:
 
 
 def _video(ordered: Order, run: runs.Run, copies: Sequence[Path]) -> Path | None:
-    if not ordered.output.video or not run.frames():
+    if not ordered.wants_video or not run.frames():
         return None
     ending = f".{ordered.output.video_kind}"
     path = runs.unused(copies[0].with_suffix(ending) if copies else run.folder / f"video{ending}")

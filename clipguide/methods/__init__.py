@@ -9,6 +9,7 @@ GROUP = "clipguide.methods"
 
 METHODS: dict[str, tuple[str, str]] = {
     "vqgan": ("clipguide.methods.vqgan", "a picture by a VQGAN, from words: any size, grown from coarse to fine"),
+    "zoom": ("clipguide.methods.zoom", "a film by a VQGAN: a camera comes nearer, turns or moves on; MP4"),
     "fourier": ("clipguide.methods.fourier", "a picture from its spectrum: any size, no generator, painterly"),
     "clipdraw": ("clipguide.methods.clipdraw", "Bezier strokes in paint, ink, marker, charcoal or watercolour; SVG"),
     "sketch": ("clipguide.methods.sketch", "a photo in a few strokes; SVG"),
@@ -27,6 +28,7 @@ DEFAULT = "fourier"
 EXAMPLES: dict[str, str] = {  # a prompt that shows what the method is good at; the default's stands for the others
     "fourier": "a painting of a starry night sky",
     "vqgan": "a sunset over the sea",
+    "zoom": "a forest in the mist ^ a city at night",
     "clipdraw": "a lighthouse by the sea",
     "sketch": "a drawing of a face",
     "pixelart": "a castle on a hill",

@@ -8,11 +8,12 @@ from clipguide.brief import Brief
 from clipguide.core import Step
 from clipguide.imagery import Imagery, cooling, studio
 from clipguide.stages import staged
+from clipguide.styling import Masked
 from clipguide.weights import Models
 
 
-class Settings(Imagery):
-    pass
+class Settings(Imagery, Masked):
+    """All that `imagery` offers, and a mask where the picture starts from a photo."""
 
 
 def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
