@@ -3,50 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import html
-import zipfile
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from apps import stage, uploads
+from apps import batches, stage, uploads
+from apps.batches import Batch, table
 from apps.edit import editing, fitted
-from apps.runner import Work
 from apps.studio import Studio, own_options, texts
-from clipguide import batch, images, jobs, runs
+from clipguide import images, jobs, runs
 from clipguide.errors import UserError
 from clipguide.options import MIN_SIDE
-from clipguide.weights import Models
 
-FOLDER = "batches"  # of the runs' folder
-ZIP, SHEET = "batch.zip", "contact-sheet.png"
 MOST_PHOTOS, MOST_STYLES = 100, 20
-WORDS = {"waiting": "waiting", "done": "done", "skipped": "done before", "failed": "failed", "stopped": "stopped"}
-
-
-class Batch(Work):
-    """A batch on its way.  refused: (photo's name, why) of those that are no pictures."""
-
-    def __init__(self, folder: Path, wanted: Sequence[jobs.Job], refused: Sequence[tuple[str, str]]) -> None:
-        super().__init__(f"{FOLDER}/{folder.name}")
-        self.folder, self.wanted, self.refused = folder, wanted, refused
-        self.results: dict[str, batch.JobResult] = {}
-
-    def do(self, models: Models) -> bool:
-        crew = batch.Crew(models=models)
-        for result in batch.run(self.wanted, self.folder, crew, asked_to_stop=lambda: self.asked_to_stop):
-            self.results[result.name] = result
-            self.version += 1
-        self._zip()
-        return not self.asked_to_stop
-
-    def _zip(self) -> None:
-        with zipfile.ZipFile(self.folder / ZIP, "w") as archive:
-            for path in sorted(self.folder.iterdir()):
-                if path.is_file() and path.name != ZIP and not path.name.startswith("."):
-                    archive.write(path, path.name)
 
 
 class Page:
@@ -85,19 +56,33 @@ class Page:
         with gr.Row():
             self.start = gr.Button("Start", variant="primary", elem_id="batch-start", scale=2)
             self.stop = gr.Button("Stop", interactive=False, elem_id="batch-stop")
+        self.earlier = gr.Dropdown(
+            [], value=None, label="Earlier batches", info="newest first", interactive=True, elem_id="batch-earlier"
+        )
 
     def _result(self) -> None:
         self.table = gr.HTML('<p class="quiet">Photos times styles: each pair is a row.</p>', elem_id="batch-table")
+        self.go_on = gr.Button("Make what is left", visible=False, elem_id="batch-continue")
         self.sheet = gr.Image(label="Contact sheet", visible=False, interactive=False, elem_id="batch-sheet")
         self.zip = gr.File(label="Download", visible=False, interactive=False, elem_id="batch-zip")
 
     def _events(self) -> None:
         private = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
         inputs = [self.photos, self.styles, self.method, self.steps, self.side]
-        outputs = [self.run, self.table, self.start, self.stop, self.sheet, self.zip]
+        outputs = [self.run, self.table, self.start, self.stop, self.go_on, self.sheet, self.zip]
         self.method.change(lambda name: gr.update(info=editing().get(name)), self.method, self.method, **private)
-        self.start.click(self._start, inputs, outputs, **private)
+        self.start.click(self._start, inputs, outputs, **private).then(self.list, outputs=self.earlier, **private)
+        self.earlier.input(self._open, self.earlier, outputs, **private)
+        self.go_on.click(self._continue, self.run, outputs, **private)
         self.stop.click(self._stop, self.run, **private)
+
+    def list_on(self, tab: gr.Tab) -> None:
+        """Lists the earlier batches whenever the tab is opened."""
+        tab.select(self.list, outputs=self.earlier, api_visibility="private", show_progress="hidden")
+
+    def list(self) -> dict:
+        """The batches' folders."""
+        return gr.update(choices=[folder.name for folder in batches.every(self.studio.root)])
 
     def _plan(self, photos: Sequence[str] | None, styles: str, method: str, steps: int, side: int) -> Batch:
         lines = [line.strip() for line in (styles or "").splitlines() if line.strip()]
@@ -124,7 +109,7 @@ class Page:
         ]
         if wanted:
             jobs.check(wanted)
-        folder = self.studio.root / FOLDER / runs.slug(prompts[0])
+        folder = self.studio.root / batches.FOLDER / runs.slug(prompts[0])
         folder.parent.mkdir(parents=True, exist_ok=True)
         return Batch(runs.unused(folder), wanted, refused)
 
@@ -154,19 +139,52 @@ class Page:
             self.studio.runner.add(work)
         except UserError as error:
             raise uploads.refused(error) from None
+        async for shown in self._follow(work):
+            yield shown
+
+    async def _open(self, name: str) -> AsyncIterator[tuple]:
+        """Shows a batch that was made earlier, or watches one that is being made."""
+        async for shown in self._follow(await asyncio.to_thread(self._find, name)):
+            yield shown
+
+    async def _continue(self, name: str) -> AsyncIterator[tuple]:
+        work = await asyncio.to_thread(self._find, name.rpartition("/")[2])
+        try:
+            if work.over:
+                work.become("waiting")
+                work.asked_to_stop = False
+                self.studio.runner.add(work)
+        except UserError as error:
+            raise uploads.refused(error) from None
+        async for shown in self._follow(work):
+            yield shown
+
+    def _find(self, name: str) -> Batch:
+        work = self.studio.runner.find_work(f"{batches.FOLDER}/{name}")
+        try:
+            return work if isinstance(work, Batch) else batches.reopened(self.studio.root, name)
+        except UserError as error:
+            raise uploads.refused(error) from None
+
+    async def _follow(self, work: Batch) -> AsyncIterator[tuple]:
+        """All the outputs, each time that something of them has changed."""
         hidden = gr.update(visible=False)
-        yield work.name, table(work), gr.update(interactive=False), gr.update(interactive=True), hidden, hidden
+        yield work.name, table(work), gr.update(interactive=False), gr.update(interactive=True), *(hidden,) * 3
         async for _ in stage.changes(work, self.studio.runner):
-            yield gr.skip(), table(work), *(gr.skip(),) * 4
-        yield gr.skip(), gr.skip(), gr.update(interactive=True), gr.update(interactive=False), *self._products(work)
+            yield gr.skip(), table(work), *(gr.skip(),) * 5
+        buttons = gr.update(interactive=True), gr.update(interactive=False), gr.update(visible=work.left > 0)
+        yield gr.skip(), gr.skip(), *buttons, *await asyncio.to_thread(self._products, work)
 
     def _products(self, work: Batch) -> tuple:
         """The contact sheet and the zip, where there are any and the filter hides none of the pictures."""
         pictures = [path for result in work.results.values() for path in result.files if path.suffix == ".png"]
-        sheet, archive = work.folder / SHEET, work.folder / ZIP
-        if not archive.exists() or any(self.studio.screen.file(path) is not None for path in pictures):
-            return gr.update(visible=False), gr.update(visible=False)
-        view = gr.update(value=images.to_pil(images.read(sheet)), visible=True) if sheet.exists() else gr.skip()
+        sheet, archive = work.folder / batches.SHEET, work.folder / batches.ZIP
+        hidden = gr.update(visible=False)
+        if not pictures or any(self.studio.screen.file(path) is not None for path in pictures):
+            return hidden, hidden
+        if not archive.exists():  # the server was ended in between
+            work.zip()
+        view = gr.update(value=images.to_pil(images.read(sheet)), visible=True) if sheet.exists() else hidden
         return view, gr.update(value=str(archive), visible=True)
 
     def _stop(self, name: str) -> None:
@@ -174,30 +192,3 @@ class Page:
         if work is not None:
             self.studio.runner.stop(work)
 
-
-def table(work: Batch) -> str:
-    """A row for each job, and for each photo that was refused."""
-    done = sum(result.state in ("done", "skipped") for result in work.results.values())
-    rows = [_row(name, "", "refused", None, 0, why) for name, why in work.refused]
-    for job in work.wanted:
-        result = work.results.get(job.name)
-        state, score, seconds, why = ("waiting", None, 0, "") if result is None else _facts(result)
-        rows.append(_row(job.where, job.prompts[0], state, score, seconds, why))
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("Photo", "Style", "State", "Score", "Time"))
-    said = f"{done} of {len(work.wanted)} done" + (f", {len(work.refused)} refused" if work.refused else "")
-    failed = f'<p role="alert" class="error">{html.escape(work.error)}</p>' if work.error else ""
-    return (
-        f'<p role="status">{stage.describe_state(work)}: {said}</p>{failed}<div class="scroll">'
-        f'<table class="models"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
-    )
-
-
-def _facts(result: batch.JobResult) -> tuple:
-    return WORDS[result.state], result.score, result.seconds, result.error
-
-
-def _row(photo: str, style: str, state: str, score: float | None, seconds: float, why: str) -> str:
-    said = f"{state}: {why}" if why else state
-    number = "" if score is None else f"{score:.3f}"
-    cells = (photo, style, said, number, stage.clock(seconds) if seconds else "")
-    return f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>"

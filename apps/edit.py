@@ -10,14 +10,14 @@ from typing import Any
 import gradio as gr
 
 from apps import boxes, stage, uploads
-from apps.controls import control, values
+from apps.controls import control, folded, values
 from apps.runner import Job
 from apps.studio import Studio, example, methods, needs_photo, own_options, texts
 from clipguide import images
 from clipguide.errors import UserError
 from clipguide.options import MIN_SIDE, Common, options
 
-UPFRONT = ("strength", "keep")  # settings that stand beside the photo, where a method has them
+UPFRONT = ("strength", "keep", "steps")  # settings that stand beside the photo, where a method has them
 
 
 def editing() -> dict[str, str]:
@@ -94,10 +94,12 @@ class Page:
         """Draws the method's own settings, and binds Start to them."""
         shown = self._options(method)
         upfront = [option for option in shown if option.name in UPFRONT]
-        folded = [option for option in shown if option.name not in UPFRONT]
-        controls = [control(option, option.default, self.studio.catalogue, self.studio.root) for option in upfront]
-        with gr.Accordion(f"Advanced: {method}", open=False, elem_id="edit-advanced"):
-            controls += [control(option, option.default, self.studio.catalogue, self.studio.root) for option in folded]
+        hidden = [option for option in shown if option.name not in UPFRONT]
+        told = (self.studio.catalogue, self.studio.root)
+        with gr.Row():
+            controls = [control(option, option.default, *told) for option in upfront]
+        with gr.Accordion("Advanced settings", open=False, elem_id="edit-advanced"):
+            controls += folded(hidden, {}, *told)
         outputs = [self.stage, self.run, self.start, self.stop, self.files, self.slider]
         gr.on(
             [self.start.click, self.prompt.submit],

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from apps import boxes, stage, uploads
-from apps.controls import control
+from apps.controls import control, folded
 from apps.order import ASPECTS, GRID, PRESETS, Order, order, shrunk
 from apps.runner import Job
 from apps.studio import Studio, example, methods, needs_photo, own_options
@@ -20,6 +20,7 @@ from clipguide.errors import UserError
 from clipguide.methods import DEFAULT
 
 VARIATIONS = 4
+UPFRONT = ("steps",)  # settings that are not folded away; the quality scales their defaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,6 @@ class Page:
         with gr.Row(elem_classes="columns"):
             with gr.Column(scale=5, min_width=320):
                 self.ask = self._form()
-                self.own = gr.Column()  # of the method's own settings
             with gr.Column(scale=6, min_width=320):
                 self._result()
         self._events()
@@ -83,6 +83,7 @@ class Page:
             aspect = gr.Dropdown(list(ASPECTS), value="square", label="Shape", min_width=110, interactive=True)
             seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=110, interactive=True, elem_id="seed")
             self.dice = gr.Button("🎲 Roll", scale=0, min_width=96, elem_id="dice")
+        self.own = gr.Column()  # of the method's own settings
         with gr.Accordion("Leave out, image prompts, start image", open=False) as self.more:
             negative = gr.Textbox(label="Leave out", placeholder="text | blurry", max_lines=2, interactive=True)
             with gr.Row():
@@ -112,7 +113,7 @@ class Page:
             self._describe, ask.method, [ask.method, self.use_example, ask.prompt, ask.start, self.more], **private
         )
         self.use_example.click(example, ask.method, ask.prompt, **private)
-        ask.preset.input(lambda preset: PRESETS[preset][1], ask.preset, ask.side, **private)
+        ask.preset.input(self._set_quality, [ask.preset, self.filled], [ask.side, self.filled], **private)
         ask.start.upload(lambda path: None, ask.start, **private).failure(lambda: None, outputs=ask.start, **private)
         self.stop.click(self._stop, self.run, concurrency_limit=None, **private)
         self.gallery.select(self._pick, self.picked, [self.run, self.refine], **private)
@@ -121,14 +122,15 @@ class Page:
 
     def _settings(self, method: str, preset: str, filled: dict[str, Any]) -> None:
         """Draws the method's own settings, and binds the buttons to them."""
-        options = own_options(method)
-        with gr.Accordion(f"Advanced: {method}", open=False, elem_id="advanced"):
-            controls = []
-            for option in options:
-                value = filled.get(option.name, option.default) if filled.get("method") == method else option.default
-                if option.name == "steps" and filled.get("method") != method:
-                    value = round(value * PRESETS[preset][0])
-                controls.append(control(option, value, self.studio.catalogue, self.studio.root))
+        options, told = own_options(method), (self.studio.catalogue, self.studio.root)
+        upfront = [option for option in options if option.name in UPFRONT]
+        values = {option.name: round(option.default * PRESETS[preset][0]) for option in upfront}
+        values |= filled if filled.get("method") == method else {}
+        made = {option.name: control(option, values[option.name], *told) for option in upfront}
+        with gr.Accordion("Advanced settings", open=False, elem_id="advanced"):
+            hidden = [option for option in options if option not in upfront]
+            made |= dict(zip([option.name for option in hidden], folded(hidden, values, *told), strict=True))
+        controls = [made[option.name] for option in options]
         inputs = [*self.ask.inputs, *controls]
         outputs = [self.stage, self.run, self.start, self.stop, self.files]
         private = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
@@ -137,6 +139,10 @@ class Page:
         four = [self.four, self.gallery, self.picked, self.refine]
         self.vary.click(self._vary, inputs, [*outputs, *four], **private)
         self.refine.click(self._refine, [self.run, *inputs], outputs, **private)
+
+    def _set_quality(self, preset: str, filled: dict[str, Any]) -> tuple:
+        """The side, and the settings of an opened run without those that the quality sets."""
+        return PRESETS[preset][1], {name: value for name, value in filled.items() if name not in UPFRONT}
 
     def _describe(self, method: str) -> tuple:
         photo = {"must": "Start image: this method needs one", "may": "Start image"}.get(needs_photo(method))

@@ -55,8 +55,15 @@ class Studio:
 
 
 def methods() -> dict[str, str]:
-    """Method -> one line."""
-    return {name: line for name, (_, line) in table().items()}
+    """Method -> one line: ours, and those of installed packages that can be loaded."""
+    return {name: line for name, (_, line) in table().items() if _loads(name)}
+
+
+def _loads(name: str) -> bool:
+    try:
+        return bool(api.method(name).Settings)
+    except (UserError, AttributeError):
+        return False
 
 
 def own_options(method: str) -> list[Option]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from apps import words
 from clipguide import images
 from clipguide.errors import UserError
 
@@ -80,9 +81,5 @@ def prompt(text: str, root: Path) -> str:
 
 def refused(error: UserError) -> gr.Error:
     """The error as the page shows it: one line, without markup."""
-    return gr.Error(html.escape(tidy(str(error))), title="That cannot be done", duration=None, print_exception=False)
-
-
-def tidy(message: str) -> str:
-    """The message in the page's words: settings are fields here, not flags."""
-    return re.sub(r"(?<!\S)--([a-z][\w-]*)", lambda match: match[1].replace("-", " "), message)
+    said = html.escape(words.tidy(str(error)))
+    return gr.Error(said, title="That cannot be done", duration=None, print_exception=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import gradio as gr
 
 from apps import batch_tab, compare, edit, history, http_api, make, models_tab, uploads
+from apps.guard import guards, loopback
 from apps.runner import Runner, affordable_workers
 from apps.safety import NsfwScreen, Screen
 from apps.studio import Studio
@@ -45,14 +45,6 @@ class Serving:
             raise UserError("others can reach this address; give --auth USER:PASSWORD, or leave out --share and --host")
 
 
-def loopback(host: str) -> bool:
-    """Whether only this machine can reach the address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def open_studio(serving: Serving, models: Models | None = None) -> Studio:
     """The models, the runs and the workers."""
     models = models or Models(serving.device)
@@ -72,13 +64,12 @@ def build(studio: Studio) -> gr.Blocks:
                 making = make.Page(studio)
             with gr.Tab("Edit", id="edit"):
                 edit.Page(studio)
-            with gr.Tab("Batch", id="batch"):
-                batch_tab.Page(studio)
+            with gr.Tab("Batch", id="batch") as tab:
+                batch_tab.Page(studio).list_on(tab)
             with gr.Tab("Compare", id="compare"):
                 compare.Page(studio)
             with gr.Tab("History", id="history") as tab:
-                past = history.Page(studio, making, tabs)
-                past.list_on(tab)
+                history.Page(studio, making, tabs).list_on(tab)
             with gr.Tab("Models", id="models"):
                 models_tab.Page(studio)
         http_api.Endpoints(studio)
@@ -102,6 +93,7 @@ def launch(studio: Studio, serving: Serving, *, block: bool = True) -> gr.Blocks
         run_history=False,
         footer_links=["api", "settings"],
         show_error=True,
+        app_kwargs={"middleware": guards(serving.host, serving.share)},
         theme=theme(),
         css=STYLE.read_text(encoding="utf-8"),
         prevent_thread_lock=True,

@@ -112,7 +112,6 @@ def opened(browser: Any, server: Server) -> tuple[Any, float]:
 def watched(page: Any, server: Server, seed: int) -> tuple[float, float, float]:
     """Starts a picture on the page: seconds to its first frame, then as `spent`."""
     page.fill("#prompt textarea", f"a red fox, {seed}")
-    page.locator("#advanced .setting-steps input").first.evaluate("box => box.closest('.block').scrollIntoView()")
     page.wait_for_timeout(500)
     began = time.monotonic()
     page.click("#start")
