@@ -10,10 +10,13 @@ from clipguide.errors import UserError
 COMMANDS = {
     "data": ("pretrain.data.cli", "fetch sources, build shards, show them"),
     "align": ("pretrain.align", "the closed-form start of clip-mini"),
+    "align-pairs": ("pretrain.align_pairs", "the start of clip-mini-b, fitted to pairs"),
     "begin": ("pretrain.begin", "an untrained CLIP of any size, with a vocabulary of the shards' captions"),
     "train": ("pretrain.run", "train a CLIP on shards, or resume"),
     "export": ("pretrain.export", "a checkpoint's averaged weights as a CLIP folder"),
     "multilingual": ("pretrain.multilingual", "other languages for a CLIP with an English BERT"),
+    "vqgan": ("pretrain.vqgan.run", "train a VQGAN on crops of open pictures, or resume"),
+    "vqgan-evaluate": ("pretrain.vqgan.evaluate", "measure what a VQGAN loses"),
     "evaluate": ("pretrain.evaluate.cli", "measure a CLIP"),
 }
 

@@ -1,0 +1,1 @@
+"""Training a VQGAN: crops of open pictures, an averaged codebook, losses, figures."""

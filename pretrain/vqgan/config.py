@@ -1,0 +1,56 @@
+"""What a VQGAN run is: its config, and the architecture that the config says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class VqganConfig:
+    """Everything that decides what a run computes, beside its crops.  Stored in its checkpoints.
+
+    Shares are of `steps`.  Rates are flat until `settle`, then fall in a line to nothing, so that a run can be given
+    fewer or more steps on resuming without harm before that.
+    """
+
+    steps: int = 8000
+    seed: int = 0
+    widths: tuple[int, ...] = (32, 64, 128)  # channels at each side, largest side first
+    blocks: int = 1  # residual blocks of the encoder at each side; the decoder has one more
+    groups: int = 8  # of each normalisation
+    patch: int = 2  # px of a patch that enters as channels
+    codes: int = 4096
+    depth: int = 8  # numbers in a code
+    batch: int = 16  # small crops in a step; of large crops as many as have the same area
+    small: int = 64  # px, side of the crops at first
+    large: int = 128
+    grow: float = 0.4  # share of the steps with small crops
+    free: int = 800  # steps without quantisation; the codebook is then drawn from what the encoder says
+    rate: float = 1e-3
+    warmup: int = 100
+    settle: float = 0.55
+    commit: float = 0.25  # weight of the pull of z to its code (van den Oord et al., arXiv 1711.00937)
+    squared: float = 1.0  # weight of the squared error, beside the absolute one
+    perceptual: float = 0.4
+    adversary: float = 0.03
+    adversary_from: float = 0.65  # share of the steps after which the discriminator counts; it learns a bit before
+    average: float = 0.998  # of the exported weights
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """The arguments of diffusers' VQModel."""
+        levels, channels = len(self.widths), 3 * self.patch**2
+        return {
+            "in_channels": channels,
+            "out_channels": channels,
+            "down_block_types": ("DownEncoderBlock2D",) * levels,
+            "up_block_types": ("UpDecoderBlock2D",) * levels,
+            "block_out_channels": self.widths,
+            "layers_per_block": self.blocks,
+            "latent_channels": self.depth,
+            "num_vq_embeddings": self.codes,
+            "vq_embed_dim": self.depth,
+            "norm_num_groups": self.groups,
+            "mid_block_add_attention": False,
+        }

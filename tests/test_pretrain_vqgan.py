@@ -1,0 +1,152 @@
+"""The VQGAN trainer on noise and stripes: it learns, uses its codes, goes on alike; the figures are what they say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from clipguide.errors import UserError
+from clipguide.models.vqgan import open_vqgan
+from pretrain.data.pair import Pair
+from pretrain.vqgan import crops, evaluate, run
+from pretrain.vqgan.codebook import MovingCodebook, perplexity
+from pretrain.vqgan.config import VqganConfig
+from pretrain.vqgan.train import batch, start, train
+
+TINY = VqganConfig(
+    steps=24, widths=(8, 8, 16), groups=4, codes=32, depth=4, batch=4, small=32, large=64, free=6, warmup=5, rate=2e-3
+)
+LEARNER = replace(
+    TINY, steps=60, widths=(32, 32), groups=8, codes=64, batch=6, grow=1.0, free=40, adversary_from=0.9, depth=8
+)
+
+
+def gap(drawn, real):
+    return (drawn - real).abs().mean()
+
+
+def colours(count: int = 24) -> np.ndarray:
+    """Pictures of large squares, each of one colour."""
+    squares = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
+    return squares.repeat(16, 1).repeat(16, 2)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for side in ("train", "held"):
+        np.save(tmp_path / f"{side}.npy", colours())
+        (tmp_path / f"{side}.json").write_text(json.dumps(["left photos"] * 12 + ["right"] * 12))
+    return tmp_path
+
+
+def test_training_lowers_the_error_and_uses_the_codes():
+    steps = list(train(start(LEARNER), colours(), LEARNER, gap))
+    first, last = (np.mean([step.losses["absolute"] for step in part]) for part in (steps[:5], steps[-10:]))
+    assert last < 0.75 * first
+    assert steps[-1].perplexity > 32
+    assert "adversary" in steps[-1].losses and "adversary" not in steps[20].losses
+    assert steps[-1].index == LEARNER.steps
+
+
+def test_a_resumed_run_is_the_same_run(tmp_path):
+    config, pictures = TINY, colours()
+    whole, state = start(config), start(config)
+    for _ in train(whole, pictures, config, gap):
+        pass
+    for step in train(state, pictures, config, gap):
+        if step.index == 18:  # the discriminator has begun
+            break
+    run.save(tmp_path / "checkpoint.pt", state, config)
+    again = start(config)
+    run.load(tmp_path / "checkpoint.pt", again, config)
+    for _ in train(again, pictures, config, gap):
+        pass
+    for a, b in zip(whole.average.state_dict().values(), again.average.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_resuming_with_another_network_is_refused_and_other_steps_are_not(tmp_path):
+    run.save(tmp_path / "checkpoint.pt", start(TINY), TINY)
+    longer, wider = replace(TINY, steps=90), replace(TINY, codes=64)
+    run.load(tmp_path / "checkpoint.pt", start(longer), longer)
+    with pytest.raises(UserError, match="codes was 32, now 64"):
+        run.load(tmp_path / "checkpoint.pt", start(wider), wider)
+    with pytest.raises(UserError, match="no checkpoint"):
+        run.load(tmp_path / "other.pt", start(TINY), TINY)
+
+
+def test_a_run_leaves_checkpoint_sheet_log_and_a_folder_that_opens(folder, tmp_path):
+    config, out = replace(TINY, steps=20), tmp_path / "run"
+    out.mkdir()
+    run.run(start(config), config, gap, out, folder, save_every=1e9)
+    assert open_vqgan(out / run.EXPORT).factor == 8
+    assert (out / "sheets" / "000020.png").is_file() and (out / run.CHECKPOINT).is_file()
+    assert json.loads((out / "log.jsonl").read_text().splitlines()[-1])["step"] == 20
+
+
+def test_batches_grow_in_side_and_keep_their_area():
+    assert batch(colours(), TINY, 0, torch.Generator()).shape == (4, 3, 32, 32)
+    assert batch(colours(), TINY, 23, torch.Generator()).shape == (1, 3, 64, 64)
+
+
+def test_dead_codes_start_anew_at_what_is_coded():
+    rng = torch.Generator().manual_seed(0)
+    book = MovingCodebook(torch.zeros(8, 2))
+    book.codes[0] = 1.0
+    z = torch.tensor([[1.0, 1.0], [3.0, 3.0]]).repeat(16, 1)
+    for step in range(40):
+        book.follow(z, torch.cdist(z, book.codes).argmin(1), step, rng)
+    assert torch.cdist(z, book.codes).amin(1).max() < 1e-3
+
+
+def test_first_codes_cover_what_is_coded():
+    z = torch.randn(512, 3, generator=torch.Generator().manual_seed(1))
+    book = MovingCodebook(torch.zeros(32, 3))
+    book.begin(z, torch.Generator().manual_seed(0))
+    assert torch.cdist(z, book.codes).amin(1).square().sum() < 0.2 * z.square().sum()
+
+
+def test_perplexity_counts_codes_in_even_use():
+    assert perplexity(torch.tensor([5.0, 5, 5, 5, 0])) == pytest.approx(4)
+
+
+def test_psnr_and_ssim():
+    real = torch.rand(2, 3, 32, 32)
+    assert evaluate.psnr(real * 0 + 0.6, real * 0 + 0.5).tolist() == pytest.approx([20, 20])
+    torch.testing.assert_close(evaluate.ssim(real, real), torch.ones(2))
+    assert evaluate.ssim(real.flip(-1), real).max() < 0.5
+
+
+def test_figures_by_source(folder):
+    found = evaluate.measure(start(TINY).average, crops.Crops.read(folder, "held"), gap)
+    assert [row["crops"] for row in found.values()] == [12, 12, 24] and list(found)[0] == "left photos"
+    mean = (found["left photos"]["psnr"] + found["right"]["psnr"]) / 2
+    assert found["all"]["psnr"] == pytest.approx(mean)
+    assert "| right | 12 |" in evaluate.table(found)
+
+
+def test_a_wallpaper_is_on_one_side_whatever_package_ships_it():
+    def pair(origin: str, held: str | None = "train") -> Pair:
+        return Pair(lambda side: Image.new("RGB", (8, 8)), {"en": ("x",)}, "x", "photo", "", origin, held=held)
+
+    names = [f"Dune{number}" for number in range(200)]
+    sides = [crops.side_of_picture("wallpapers", pair(f"gnome/{name}.jpg")) for name in names]
+    assert sides == [crops.side_of_picture("wallpapers", pair(f"mate/x/{name.lower()}.webp")) for name in names]
+    assert 10 < sides.count("held") < 60
+    assert crops.side_of_picture("gcompris", pair("lion", "test")) == "held"
+
+
+def test_windows_reach_from_128_px_to_the_whole():
+    dice, picture = np.random.default_rng(0), Image.fromarray(np.tile(np.arange(200, dtype=np.uint8), (200, 1)))
+    spans = [np.ptp(np.asarray(crops.window(picture, dice))) for _ in range(40)]
+    assert min(spans) < 145 and max(spans) > 170
+
+
+def test_crops_that_are_not_there_are_refused(tmp_path):
+    with pytest.raises(UserError, match="holds no train crops"):
+        crops.Crops.read(tmp_path, "train")
