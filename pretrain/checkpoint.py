@@ -8,15 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from clipguide.errors import UserError
+from pretrain import processes, sharding
 from pretrain.state import TrainConfig, TrainState
 
 _FORMAT = 1
 
 
 def save(path: str | Path, state: TrainState, config: TrainConfig) -> None:
-    """Writes all that the next step depends on; the file at `path` is the old one or the new one, never half of it."""
+    """Writes all that the next step depends on; the file at `path` is the old one or the new one, never half of it.
+
+    All processes call it together, the first one writes. Sharded towers are stored whole, so that a run may go on with
+    another number of processes, or with none.
+    """
     path = Path(path)
     stored = {
         "format": _FORMAT,
@@ -27,6 +33,9 @@ def save(path: str | Path, state: TrainState, config: TrainConfig) -> None:
         "optimiser": state.optimiser.state_dict(),
         "bank": {"vectors": state.bank.vectors, "concepts": state.bank.concepts},
     }
+    stored = sharding.whole(stored)
+    if processes.rank():
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -49,13 +58,30 @@ def load(path: str | Path, state: TrainState, config: TrainConfig) -> None:
         changes = ", ".join(f"{n} was {stored['config'][n]}, now {getattr(config, n)}" for n in sorted(other))
         raise UserError(f"{path} was made with another config ({changes}); resume with the old values or start anew")
     try:
-        state.model.load_state_dict(stored["model"])
-        state.optimiser.load_state_dict(stored["optimiser"])
-    except (RuntimeError, ValueError) as error:
+        state.model.load_state_dict(_as(state.model.state_dict(), stored["model"]))
+        state.optimiser.load_state_dict(_moments(state.optimiser, stored["optimiser"]))
+    except (RuntimeError, ValueError, IndexError) as error:
         raise UserError(f"{path} belongs to another model ({' '.join(str(error).split())[:120]})") from error
-    state.average = {name: tensor.clone() for name, tensor in stored["average"].items()}
+    state.average = _as(state.average, stored["average"])
     state.bank.vectors, state.bank.concepts = stored["bank"]["vectors"], list(stored["bank"]["concepts"])
     state.step = stored["step"]
+
+
+def _as(current: dict[str, Tensor], stored: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The stored tensors, sharded as those of the same name now are."""
+    return {name: sharding.spread(tensor, current.get(name)) for name, tensor in stored.items()}
+
+
+def _moments(optimiser: torch.optim.Optimizer, stored: dict[str, Any]) -> dict[str, Any]:
+    """The optimiser's state, moments sharded as their parameters now are."""
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    state = {
+        number: {
+            name: sharding.spread(tensor, parameters[number] if tensor.ndim else None) for name, tensor in kept.items()
+        }
+        for number, kept in stored["state"].items()
+    }
+    return stored | {"state": state}
 
 
 def read(path: str | Path) -> dict[str, Any]:

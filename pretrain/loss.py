@@ -41,8 +41,22 @@ def sigmoid(
 
 def distil(student: Tensor, teacher: Tensor, temperature: float = 2.0) -> Tensor:
     """Kullback-Leibler divergence of softened class logits (N, K), times temperature squared (Hinton et al. 2015)."""
-    target = (teacher / temperature).log_softmax(1)
-    return (
-        F.kl_div((student / temperature).log_softmax(1), target, reduction="batchmean", log_target=True)
-        * temperature**2
-    )
+    return _divergence(student / temperature, teacher / temperature) * temperature**2
+
+
+def affinity(
+    image: Tensor, text: Tensor, scale: Tensor | float, old_image: Tensor, old_text: Tensor, old_scale: Tensor | float
+) -> Tensor:
+    """How far the similarities of pairs are from a teacher's, a scalar: zero where they are the same.
+
+    image, text (N, D) and the teacher's (N, E), each pair with the scale of its CLIP. The mean over both directions of
+    the Kullback-Leibler divergence of the distributions that the contrastive loss makes of similarities (affinity
+    mimicking of TinyCLIP, Wu et al. 2023, arXiv 2309.12314, there as cross entropy: the same gradient). Only
+    similarities are compared, so D and E may differ.
+    """
+    student, teacher = scale * image @ text.T, old_scale * old_image @ old_text.T
+    return (_divergence(student, teacher) + _divergence(student.T, teacher.T)) / 2
+
+
+def _divergence(student: Tensor, teacher: Tensor) -> Tensor:
+    return F.kl_div(student.log_softmax(1), teacher.log_softmax(1), reduction="batchmean", log_target=True)

@@ -25,12 +25,23 @@ def rank() -> int:
 def join() -> None:
     """Joins the processes that torchrun started; does nothing in a process that was started alone."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
 
 
 def leave() -> None:
     if count() > 1:
         dist.destroy_process_group()
+
+
+def agree(yes: bool) -> bool:
+    """What the first process says, in all of them: they save together though their clocks differ."""
+    if count() == 1:
+        return yes
+    said = [yes]
+    dist.broadcast_object_list(said)
+    return said[0]
 
 
 def gather(features: Tensor) -> Tensor:

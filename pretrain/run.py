@@ -5,21 +5,29 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator
+from contextlib import closing, nullcontext
+from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from clipguide import images
 from clipguide.errors import UserError
 from clipguide.models.clip import CONFIG, OpenedClip, open_folder
 from clipguide.models.fold import fold_norms
-from clipguide.ops.memory import keep_freed_memory
+from clipguide.weights import Models
 from pretrain import checkpoint, processes
 from pretrain.feed import Feed
+from pretrain.flags import parse
+from pretrain.log import Log, Logs, import_wandb, open_logs
 from pretrain.models import embed_texts, normalise
 from pretrain.pairs import TextCache
+from pretrain.sharding import shard
 from pretrain.state import Inputs, NotFinite, TrainConfig, TrainState, TrainStep, start
+from pretrain.towers import compile_stacks
 from pretrain.train import train
 from pretrain.watch import Watch
 
@@ -44,35 +52,48 @@ def open_start(folder: Path, fold: bool) -> Start:
 
 
 def make_inputs(begun: Start, config: TrainConfig) -> Inputs:
-    """How the model sees pictures and texts, and the ImageNet anchor where the config weighs it."""
+    """How the model sees pictures and texts; the ImageNet anchor and the teacher where the config names them."""
     opened, model = begun.opened, begun.opened.model
-    cache = None
-    if config.lock_text and hasattr(model.text, "pool"):
+    cache = anchor = teacher = None
+    if config.lock_text and hasattr(getattr(model, "text", None), "pool"):
         cache = TextCache(lambda texts: embed_texts(model, opened.tokenise, texts))
-    anchor = None
     if config.classes or config.distil:
         from pretrain.anchor import imagenet_anchor
 
         anchor = imagenet_anchor(model, opened.tokenise, begun.stored["preprocess_cfg"])
-    return Inputs(opened.tokenise, lambda images: normalise(images, begun.stored["preprocess_cfg"]), cache, anchor)
+    if config.teacher:
+        from pretrain.teacher import Teacher
+
+        teacher = Teacher.open(config.teacher, str(model.logit_scale.device))
+    preprocess = begun.stored["preprocess_cfg"]
+    return Inputs(opened.tokenise, lambda images: normalise(images, preprocess), cache, anchor, teacher)
 
 
 def main(arguments: list[str]) -> int:
-    options = _parser().parse_args(arguments)
+    options, config = parse(arguments)
+    if options.wandb:
+        import_wandb()
+    if options.shard and options.compile:
+        raise UserError("--shard and --compile do not go together; leave one out")
     torch.set_num_threads(options.threads)
-    keep_freed_memory()
     processes.join()
     try:
-        _run(options, TrainConfig(**{f.name: getattr(options, f.name) for f in fields(TrainConfig)}))
+        _run(options, config)
     finally:
         processes.leave()
     return 0
 
 
 def _run(options: argparse.Namespace, config: TrainConfig) -> None:
-    begun = open_start(options.start, config.frozen_norms)
-    begun.opened.model.to(options.device)
-    state = start(begun.opened.model, config)
+    # on a CPU this also keeps the memory that the process frees
+    folder = Models("cpu").checkpoint(options.start, "clip")
+    begun = open_start(folder, config.frozen_norms)
+    model = begun.opened.model.to(options.device)
+    if options.shard:
+        shard(model, text=not config.lock_text)
+    if options.compile:
+        compile_stacks(model, text=not config.lock_text)
+    state = start(model, config)
     saved = options.out / "checkpoint.pt"
     if options.resume:
         checkpoint.load(saved, state, config)
@@ -81,78 +102,66 @@ def _run(options: argparse.Namespace, config: TrainConfig) -> None:
     inputs = make_inputs(begun, config)
     rank, ranks = processes.rank(), processes.count()
     feed = Feed(options.shards, config.batch, seed=config.seed, skip=state.step * config.batch, rank=rank, ranks=ranks)
-    if rank:
-        for _ in train(state, feed, config, inputs):
-            pass
-        return
-    options.out.mkdir(parents=True, exist_ok=True)
-    described = {"start": str(options.start), "shards": str(options.shards), "config": asdict(config)}
-    (options.out / "run.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
-    _follow(state, config, inputs, feed, options)
+    described = {"start": str(folder), "shards": str(options.shards), "config": asdict(config)}
+    with closing(iter(feed)) as batches:
+        every = chain([next(batches)], batches)  # what is wrong with the data is told before a folder is made
+        _follow(state, train(state, every, config, inputs), described, options, config, inputs)
     checkpoint.save(saved, state, config)
-    print(f"done: {saved}; make a CLIP folder of it with: python -m pretrain export --run {options.out} --out FOLDER")
+    if rank == 0:
+        if feed.skipped:
+            print("skipped:", ", ".join(f"{count} {reason}" for reason, count in feed.skipped.most_common()))
+        print(f"done: {saved}; a CLIP folder of it: python -m pretrain export --run {options.out} --out FOLDER")
 
 
-def _follow(state: TrainState, config: TrainConfig, inputs: Inputs, feed: Feed, options: argparse.Namespace) -> None:
-    """Shows, logs and saves the run of the first process."""
-    from torch.utils.tensorboard import SummaryWriter
+def _follow(
+    state: TrainState,
+    steps: Iterator[TrainStep],
+    described: dict[str, Any],
+    options: argparse.Namespace,
+    config: TrainConfig,
+    inputs: Inputs,
+) -> None:
+    """Goes through the steps; watches and saves in all processes together, shows and logs in the first."""
     from tqdm import tqdm
 
+    first, written = processes.rank() == 0, options.out / "checkpoint.pt"
     watch = Watch.read(options.validation) if options.validation else None
-    saved, written = time.monotonic(), options.out / "checkpoint.pt"
-    with SummaryWriter(options.out / "log") as log, tqdm(total=config.steps, initial=state.step) as bar:
+    saved = time.monotonic()
+    if first:
+        options.out.mkdir(parents=True, exist_ok=True)
+        images.write(options.out / "run.json", (json.dumps(described, indent=2) + "\n").encode())
+    logs = open_logs(options.out, options.wandb, described) if first else nullcontext(Logs([]))
+    with logs as log, tqdm(total=config.steps, initial=state.step, disable=not first) as bar:
         try:
-            for step in train(state, feed, config, inputs):
-                bar.update()
-                terms = {name: f"{value:.3f}" for name, value in step.losses.items()}
-                bar.set_postfix({"img/s": f"{step.images_per_second:.0f}", "scale": f"{step.scale:.1f}"} | terms)
-                _log(log, step)
+            for step in steps:
+                _show(bar, log, step)
                 if watch and step.index % options.validate_every == 0:
-                    recall = watch.recall(state, inputs, config.sizes[-1])
-                    log.add_scalar("validation/recall@1", recall, step.index)
-                    bar.write(f"step {step.index}: R@1 of {len(watch.texts)} held-out pairs {recall:.3f}")
-                if time.monotonic() - saved > options.save_every:
+                    _look(watch, bar, log, step, state, inputs, config)
+                if processes.agree(time.monotonic() - saved > options.save_every):
                     checkpoint.save(written, state, config)
                     saved = time.monotonic()
                 if step.index >= (options.until or config.steps):
                     break
         except NotFinite as error:
-            torch.save({"images": error.pairs.images, "texts": error.pairs.texts}, options.out / "bad_batch.pt")
+            if first:
+                torch.save({"images": error.pairs.images, "texts": error.pairs.texts}, options.out / "bad_batch.pt")
             checkpoint.save(written, state, config)
             raise UserError(f"{error} ({options.out / 'bad_batch.pt'}); {written} holds the state before it") from error
-    if feed.skipped:
-        print("skipped:", ", ".join(f"{count} {reason}" for reason, count in feed.skipped.most_common()))
 
 
-def _log(log: Any, step: TrainStep) -> None:
+def _show(bar: Any, log: Log, step: TrainStep) -> None:
+    terms = {name: f"{value:.3f}" for name, value in step.losses.items()}
+    bar.update()
+    bar.set_postfix({"img/s": f"{step.images_per_second:.0f}", "scale": f"{step.scale:.1f}"} | terms)
     values = {f"loss/{name}": value for name, value in step.losses.items()}
     values |= {"scale": step.scale, "gradient": step.gradient, "images_per_second": step.images_per_second}
-    for name, value in values.items():
-        log.add_scalar(name, value, step.index)
+    log.add(values, step.index)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pretrain train", description="Train a CLIP on shards.")
-    parser.add_argument("--shards", type=Path, required=True, help="folder with .tar shards to train on")
-    parser.add_argument("--start", type=Path, required=True, help="CLIP folder to begin from")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    parser.add_argument("--validation", type=Path, help="folder with .tar shards whose R@1 is shown now and then")
-    parser.add_argument("--validate-every", type=int, default=100, help="steps between two looks at --validation")
-    parser.add_argument("--until", type=int, default=0, help="stop at this step; schedules still run over --steps")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the CPU")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--save-every", type=float, default=180, help="seconds between checkpoints")
-    for f in fields(TrainConfig):
-        default, flag = f.default, f"--{f.name.replace('_', '-')}"
-        if isinstance(default, bool):
-            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=default)
-        elif isinstance(default, tuple):
-            parser.add_argument(flag, type=_sizes, default=default, help="comma-separated")
-        else:
-            parser.add_argument(flag, type=type(default), default=default)
-    return parser
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
+def _look(
+    watch: Watch, bar: Any, log: Log, step: TrainStep, state: TrainState, inputs: Inputs, config: TrainConfig
+) -> None:
+    recall = watch.recall(state, inputs, config.sizes[-1])
+    log.add({"validation/recall@1": recall}, step.index)
+    if not bar.disable:
+        bar.write(f"step {step.index}: R@1 of {len(watch.texts)} held-out pairs {recall:.3f}")

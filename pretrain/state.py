@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from clipguide.errors import UserError
 from pretrain.pairs import Bank, Pairs, TextCache
 
 if TYPE_CHECKING:
     from pretrain.anchor import Anchor
+    from pretrain.teacher import Teacher
 
 # parameters with the heads' rate; all others have the towers'
 _HEADS = (
@@ -26,42 +29,58 @@ _HEADS = (
 )
 
 
+def _option(default: Any, about: str, choices: Sequence[str] | None = None) -> Any:
+    return field(default=default, metadata={"help": about, "choices": choices})
+
+
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides what a run computes, beside the model and the data. Stored in its checkpoints."""
+    """Everything that decides what a run computes, beside the model and the data. Stored in its checkpoints.
 
-    steps: int = 1000
-    batch: int = 128  # pairs of each process in each step
-    sizes: tuple[int, ...] = (96,)  # sides of the views in px; each step draws one
-    seed: int = 0
-    loss: str = "softmax"  # or "sigmoid"
-    lock_text: bool = True  # the tower; its projection is trained
-    lock_image: bool = False  # the tower; its head is trained (LiT, Zhai et al. 2022)
-    frozen_norms: bool = True  # batch norms keep their statistics and are folded: for pretrained towers
-    bank: int = 2048  # texts of earlier batches as further negatives, with a locked text tower only
-    head_lr: float = 1e-3
-    lr: float = 3e-4
-    heads_first: int = 0  # steps before the rest of the image tower moves
-    warmup: int = 50
-    decay: float = 0.05
-    beta2: float = 0.98
-    eps: float = 1e-6
-    clip_norm: float = 1.0
-    ema: float = 0.998
-    radius: float = 0.0  # of the attack, L2 in [0, 1] at 112 px; grows with the side
-    radius_ramp: int = 200  # steps from zero to `radius`, counted from `heads_first`
-    attack_steps: int = 1
-    attacked: float = 0.75  # share of each batch
-    noise: float = 0.1
-    blur: float = 0.2
-    classes: float = 0.0  # weight of the ImageNet class rows
-    distil: float = 0.0  # weight of the old logits
-    max_scale: float = 100.0
-    chunk: int = (
-        0  # pairs that are encoded at once, 0 for all: a smaller one saves memory and costs a second forward pass
-    )
-    bf16: bool = False  # towers compute in bfloat16: slower on most CPUs
-    checkpointing: bool = False  # towers recompute in the backward pass instead of keeping what they computed
+    Each field is a flag of `python -m pretrain train`. Errors: UserError for values that no run can have.
+    """
+
+    steps: int = _option(1000, "updates in all")
+    batch: int = _option(128, "pairs of each process in each step")
+    sizes: tuple[int, ...] = _option((96,), "sides of the views in px, comma-separated; each step draws one")
+    seed: int = _option(0, "of the order of the pairs, of views, noise, attack and dropout")
+    loss: str = _option("softmax", "contrastive loss", ("softmax", "sigmoid"))
+    lock_text: bool = _option(True, "keep the text tower as it is; its projection is trained")
+    lock_image: bool = _option(False, "keep the image tower as it is; its head is trained (LiT)")
+    still: str = _option("", "stages of the image tower that keep their weights, a regular expression: conv1|layer[12]")
+    frozen_norms: bool = _option(True, "keep the statistics of batch norms, folded: for pretrained towers")
+    bank: int = _option(2048, "texts of earlier batches as further negatives, with a locked BERT only")
+    head_lr: float = _option(1e-3, "highest rate of projections and temperature")
+    lr: float = _option(3e-4, "highest rate of the towers")
+    heads_first: int = _option(0, "steps before the rest of the image tower moves")
+    warmup: int = _option(50, "steps in which the rates rise")
+    decay: float = _option(0.05, "weight decay; gains, biases and temperature have none")
+    beta2: float = _option(0.98, "of AdamW")
+    eps: float = _option(1e-6, "of AdamW")
+    clip_norm: float = _option(1.0, "longest gradient")
+    ema: float = _option(0.998, "of the averaged weights, which export takes")
+    radius: float = _option(0.0, "of the attack, L2 in [0, 1] at 112 px; grows with the side; 0 for none")
+    radius_ramp: int = _option(200, "steps from zero to --radius, counted from --heads-first")
+    attack_steps: int = _option(1, "gradient steps of the attack")
+    attacked: float = _option(0.75, "share of each batch that is attacked")
+    noise: float = _option(0.1, "largest deviation of the noise on views")
+    blur: float = _option(0.2, "share of views at a lower resolution")
+    classes: float = _option(0.0, "weight of the ImageNet class rows, for clip-mini's towers")
+    distil: float = _option(0.0, "weight of the old ImageNet logits, for clip-mini's image tower")
+    teacher: str = _option("", "a larger CLIP to learn from: a bundled name, a folder, or MODEL/TAG of open_clip")
+    teacher_weight: float = _option(1.0, "weight of the teacher's similarities beside the contrastive loss")
+    max_scale: float = _option(100.0, "highest inverse temperature")
+    chunk: int = _option(0, "pairs encoded at once, 0 for all: fewer save memory and cost a second forward pass")
+    bf16: bool = _option(False, "towers compute in bfloat16: slower on most CPUs")
+    checkpointing: bool = _option(False, "towers recompute in the backward pass instead of keeping what they computed")
+
+    def __post_init__(self) -> None:
+        least = {"steps": 1, "batch": 2, "warmup": 0, "bank": 0, "chunk": 0, "attack_steps": 1}
+        for name, low in least.items():
+            if getattr(self, name) < low:
+                raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: give {low} or more")
+        if not self.sizes or min(self.sizes) < 8:
+            raise UserError(f"--sizes {','.join(map(str, self.sizes))}: give sides of at least 8 px")
 
 
 @dataclass(frozen=True)
@@ -88,13 +107,14 @@ class NotFinite(ArithmeticError):
 class Inputs:
     """How the model sees: texts -> tokens (N, L); normalise: pictures in [0, 1] -> what the tower wants.
 
-    cache: vectors of a locked BERT; anchor: what keeps ImageNet, where the config weighs it.
+    cache: vectors of a locked BERT; anchor: what keeps ImageNet, where the config weighs it; teacher: a larger CLIP.
     """
 
     tokenise: Callable[[Sequence[str]], Tensor]
     normalise: Callable[[Tensor], Tensor]
     cache: TextCache | None = None
     anchor: Anchor | None = None
+    teacher: Teacher | None = None
 
 
 @dataclass
@@ -115,11 +135,16 @@ def part_of(name: str) -> str:
     return "image" if name.startswith("visual.") else "text"
 
 
+def is_still(name: str, config: TrainConfig) -> bool:
+    """Whether the parameter belongs to a stage of the image tower that the config keeps as it is."""
+    return part_of(name) == "image" and bool(config.still and re.search(rf"\b({config.still})\b", name))
+
+
 def start(model: nn.Module, config: TrainConfig) -> TrainState:
     """A run at step 0. Locks what the config locks; `model` is trained in place."""
     locked = {part for part, lock in (("text", config.lock_text), ("image", config.lock_image)) if lock}
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(part_of(name) not in locked)
+        parameter.requires_grad_(part_of(name) not in locked and not is_still(name, config))
     if config.checkpointing:
         model.visual.set_grad_checkpointing(True)
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}

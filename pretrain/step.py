@@ -30,13 +30,17 @@ def backward(state: TrainState, pairs: Pairs, config: TrainConfig, inputs: Input
     seen = _harm(state, clean, text.detach(), positive, config, inputs, rng)
     encode = _encoder(model, config, inputs)
     images = Replay(encode, seen.split(config.chunk or len(seen)))
-    losses = {config.loss: _pair_loss(model, images.output, text, positive, config)}
-    weights = {config.loss: 1.0, "classes": config.classes, "distil": config.distil}
+    image = processes.gather(images.output[:, -text.shape[1] :])
+    losses = {config.loss: _pair_loss(model, image, text, positive, config)}
+    weights = {config.loss: 1.0, "classes": config.classes, "distil": config.distil, "teacher": config.teacher_weight}
     if inputs.anchor is not None and config.classes:
         losses["classes"] = inputs.anchor.class_loss(model.visual.head, model.text.proj, model.logit_scale.exp(), rng)
     if inputs.anchor is not None and config.distil:
         features = images.output[:, : -text.shape[1]]
         losses["distil"] = inputs.anchor.distil_loss(features, inputs.normalise(clean))
+    if inputs.teacher is not None:
+        pair = image, text[: len(image)], model.logit_scale.exp()
+        losses["teacher"] = inputs.teacher.loss(*pair, clean, pairs.texts, config.chunk)
     total = sum(weights[name] * loss for name, loss in losses.items())
     total.backward()
     images.backward()
@@ -45,9 +49,8 @@ def backward(state: TrainState, pairs: Pairs, config: TrainConfig, inputs: Input
     return {name: loss.detach() for name, loss in (losses | {"total": total}).items()}
 
 
-def _pair_loss(model: nn.Module, encoded: Tensor, text: Tensor, positive: Tensor, config: TrainConfig) -> Tensor:
-    """encoded (N, F + D) of this process; text (M, D) and positive (all N, M) of all processes."""
-    image = processes.gather(encoded[:, -text.shape[1] :])
+def _pair_loss(model: nn.Module, image: Tensor, text: Tensor, positive: Tensor, config: TrainConfig) -> Tensor:
+    """image (N, D), text (M, D) and positive (N, M) of all processes."""
     scale = model.logit_scale.exp()
     if config.loss == "sigmoid":
         return sigmoid(image, text, scale, model.logit_bias, positive)

@@ -6,12 +6,11 @@ import time
 from collections.abc import Iterable, Iterator
 
 import torch
-from torch import nn
 
-from pretrain import processes
+from pretrain import processes, sharding
 from pretrain.pairs import Pairs
 from pretrain.schedule import warmup_cosine
-from pretrain.state import Inputs, NotFinite, TrainConfig, TrainState, TrainStep, part_of
+from pretrain.state import Inputs, NotFinite, TrainConfig, TrainState, TrainStep, is_still, part_of
 from pretrain.step import backward
 
 
@@ -29,8 +28,8 @@ def train(state: TrainState, batches: Iterable[Pairs], config: TrainConfig, inpu
         state.optimiser.zero_grad(set_to_none=True)
         losses = backward(state, pairs, config, inputs)
         trained = [p for group in state.optimiser.param_groups for p in group["params"]]
-        processes.average_gradients(trained)
-        gradient = nn.utils.clip_grad_norm_(trained, config.clip_norm)
+        processes.average_gradients(p for p in trained if not sharding.is_sharded(p))  # FSDP2 did the others
+        gradient = sharding.clip_gradients(trained, config.clip_norm)
         if not (losses.pop("total").isfinite() and gradient.isfinite()):
             raise NotFinite(state.step, pairs)
         state.optimiser.step()
@@ -51,7 +50,8 @@ def _set_rates(state: TrainState, config: TrainConfig) -> None:
         group["lr"] = config.head_lr * factor if group["head"] else config.lr * tower * (state.step >= late)
     for name, parameter in state.model.named_parameters():
         if part_of(name) == "image":
-            parameter.requires_grad_(state.step >= late and not config.lock_image)
+            moves = state.step >= late and not config.lock_image and not is_still(name, config)
+            parameter.requires_grad_(moves)
 
 
 def _after(state: TrainState, config: TrainConfig) -> None:

@@ -39,6 +39,8 @@ class Watch:
             raise UserError(f"{folder} holds no .tar shards; give the validation folder that data build wrote")
         decoded = (decode(sample, SIDE, dice, Counter()) for sample in samples(shards, Counter()))
         pairs = list(islice((pair for pair in decoded if pair is not None), MOST))
+        if not pairs:
+            raise UserError(f"{folder} holds no pair that can be read; build the shards again")
         images, texts, concepts = zip(*pairs, strict=True)
         return cls(torch.stack(images), texts, concepts)
 

@@ -1,4 +1,4 @@
-"""Large batches in chunks, and over processes: the same loss and gradient as one batch in one process."""
+"""Large batches in chunks, over processes and in sharded towers: the loss and gradient of one batch in one process."""
 
 import math
 import os
@@ -11,11 +11,14 @@ import torch.multiprocessing as mp
 from tiny_clip import COLOURS, CONFIG, batches, inputs, tiny
 from torch import nn
 
-from pretrain import processes, step
+from clipguide.errors import UserError
+from pretrain import checkpoint, processes, sharding, step
 from pretrain.loss import contrastive
 from pretrain.pairs import Pairs
 from pretrain.replay import Replay
 from pretrain.state import start
+from pretrain.towers import blocks, stacks
+from pretrain.train import train
 
 PLAIN = replace(CONFIG, radius=0.0, noise=0.0, blur=0.0, bank=6)
 
@@ -29,8 +32,9 @@ def gradients(config, pairs, cached=True, towers=None):
     state = start(model, config)
     given = inputs(model) if cached else replace(inputs(model), cache=None)
     losses = step.backward(state, pairs, config, given)
-    processes.average_gradients(model.parameters())
-    return losses["total"].item(), {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}, state
+    processes.average_gradients(p for p in model.parameters() if not sharding.is_sharded(p))
+    found = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+    return losses["total"].item(), sharding.whole(found), state
 
 
 def same(one, other):
@@ -91,6 +95,95 @@ def test_two_processes_equal_one(tmp_path, monkeypatch):
             loss, found, known = torch.load(tmp_path / f"{rank}{cached}.pt", weights_only=True)
             assert loss == pytest.approx(whole, rel=1e-5) and known == state.bank.concepts
             same(expected, found)
+
+
+SHARDED = replace(PLAIN, batch=3, lock_text=False, steps=3, eps=1e-3, warmup=1, bank=0)
+
+
+def sharded_work(rank, port, folder):
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", rank=rank, world_size=2)
+    try:
+        step.views = upright
+        for chunk, radius in ((0, 0.0), (2, 0.0), (0, 0.5)):
+            config = replace(SHARDED, chunk=chunk, radius=radius, radius_ramp=1, heads_first=-1)
+            model = sharded_model()
+            loss, found, _ = gradients(config, share(rank, next(batches())), False, model)
+            if rank == 0:
+                torch.save((loss, found), f"{folder}/{chunk}{radius}.pt")
+        steps_saved_and_resumed(rank, f"{folder}/c.pt")
+    finally:
+        dist.destroy_process_group()
+
+
+def sharded_model():
+    model = tiny()
+    sharding.shard(model, text=True)
+    assert sum(sharding.is_sharded(p) for p in model.parameters()) > 20
+    return model
+
+
+def steps_saved_and_resumed(rank, path):
+    """Two steps, a checkpoint, and the third step by a fresh run that resumes; then its checkpoint."""
+    state, parts = start(sharded_model(), SHARDED), (share(rank, pairs) for pairs in batches())
+    given = replace(inputs(state.model), cache=None)
+    for _ in zip(range(2), train(state, parts, SHARDED, given), strict=False):
+        pass
+    checkpoint.save(path, state, SHARDED)
+    dist.barrier()
+    again = start(sharded_model(), SHARDED)
+    checkpoint.load(path, again, SHARDED)
+    given = replace(inputs(again.model), cache=None)
+    for _ in train(again, (share(rank, pairs) for pairs in batches(skip=2)), SHARDED, given):
+        pass
+    checkpoint.save(path, again, SHARDED)
+
+
+def share(rank, pairs):
+    half = slice(3 * rank, 3 * rank + 3)
+    return Pairs(pairs.images[half], pairs.texts[half], pairs.concepts[half])
+
+
+def test_sharded_towers_have_the_gradient_of_one_process_and_resume(tmp_path, monkeypatch):
+    monkeypatch.setattr(step, "views", upright)
+    mp.spawn(sharded_work, (free_port(), str(tmp_path)), nprocs=2)
+    whole, expected, _ = gradients(replace(SHARDED, batch=6), next(batches()), False)
+    for chunk in (0, 2):
+        loss, found = torch.load(tmp_path / f"{chunk}0.0.pt", weights_only=True)
+        assert loss == pytest.approx(whole, rel=1e-5)
+        same(expected, found)
+    loss, found = torch.load(tmp_path / "00.5.pt", weights_only=True)  # an attack draws its start in each process
+    assert loss > whole and all(gradient.isfinite().all() for gradient in found.values())
+
+    state = start(tiny(), SHARDED)
+    done = list(train(state, batches(), SHARDED, replace(inputs(state.model), cache=None)))
+    stored = checkpoint.read(tmp_path / "c.pt")
+    assert stored["step"] == len(done) == 3
+    for name, tensor in state.model.state_dict().items():
+        assert torch.allclose(tensor, stored["model"][name], atol=1e-5), name
+    for name, tensor in state.average.items():
+        assert torch.allclose(tensor, stored["average"][name], atol=1e-5), name
+    checkpoint.load(tmp_path / "c.pt", start(tiny(), SHARDED), SHARDED)  # one process goes on with what two began
+
+
+def test_sharding_needs_several_processes():
+    with pytest.raises(UserError, match="torchrun"):
+        sharding.shard(tiny(), text=True)
+
+
+def test_every_tower_has_its_blocks_found():
+    from clipguide.models.clip import build_network
+
+    vit = {"layers": 2, "width": 64, "head_width": 32, "patch_size": 8, "image_size": 16}
+    text = {"layers": 3, "width": 32, "heads": 2, "vocab_size": 20, "context_length": 4}
+    resnet = {"layers": [1, 1, 1, 1], "width": 8, "head_width": 32, "image_size": 32}
+    timm = {"timm_model_name": "resnet10t", "timm_pool": "avg", "timm_proj": "linear", "image_size": 32}
+    for vision, count in ((vit, 2), (resnet, 4), (timm, 4)):
+        model = build_network({"embed_dim": 8, "vision_cfg": vision, "text_cfg": text})
+        image, words = stacks(model, text=True)
+        assert len(list(blocks(image))) >= count and len(list(blocks(words))) == 3
+    assert len(list(blocks(stacks(tiny(), text=True)[1]))) == 1
 
 
 def free_port():

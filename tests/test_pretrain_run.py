@@ -146,7 +146,7 @@ def test_export_can_keep_less_of_the_training(shards, begin, tmp_path):
     "arguments, message",
     [
         (["train", "--shards", "nowhere", "--start", "START", "--out", "OUT"], "holds no .tar shards"),
-        (["train", "--shards", "SHARDS", "--start", "nowhere", "--out", "OUT"], "cannot be read"),
+        (["train", "--shards", "SHARDS", "--start", "nowhere", "--out", "OUT"], "there is no clip 'nowhere'"),
         (["train", "--shards", "SHARDS", "--start", "START", "--out", "OUT", "--resume"], "there is no checkpoint"),
         (["export", "--run", "OUT", "--out", "OUT"], "there is no checkpoint"),
         (["conquer"], "no command 'conquer'"),
@@ -201,7 +201,19 @@ def test_bad_samples_and_shards_are_skipped_and_counted(shards):
     feed = Feed(shards, 4, seed=0)
     seen = list(islice(feed, 6))
     assert len(seen) == 6
-    assert set(feed.skipped) == {"sample: UnidentifiedImageError", "sample: StopIteration", "shard: ReadError"}
+    assert set(feed.skipped) == {
+        "without a readable picture",
+        "without a caption",
+        "damaged shard 003.tar (ReadError)",
+    }
+
+
+def test_a_bad_sample_moves_no_other_and_a_resumed_feed_goes_on(shards):
+    with tarfile.open(shards / "002.tar", "w") as shard:
+        add(shard, "a.json", b'{"captions": ["red"], "concept": "red"}')
+    whole = told(islice(Feed(shards, 4, seed=1), 9))
+    assert all(len(texts) == 4 for texts, _ in whole)
+    assert whole[6:] == told(islice(Feed(shards, 4, seed=1, skip=24), 3))
 
 
 def test_shards_without_a_readable_sample_end_the_feed(tmp_path):
