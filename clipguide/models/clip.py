@@ -78,7 +78,7 @@ def open_folder(path: str | Path) -> OpenedClip:
         config, preprocess = stored["model_cfg"], stored.get("preprocess_cfg", {})
         bert = BertConfig.read(folder / BERT) if "hf_model_name" in config["text_cfg"] else None
         model = build_network(config, bert)
-    except (KeyError, TypeError, OSError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, OSError, RuntimeError, json.JSONDecodeError) as error:
         raise UserError(f"{folder / CONFIG} describes no CLIP that can be built ({error}); export it again") from error
     _load_weights(model, weights)
     context = config["text_cfg"].get("context_length", 77)
