@@ -68,7 +68,7 @@ def test_a_student_comes_nearer_to_its_teacher_and_texts_are_asked_once():
     assert sorted(oracle.asked) == sorted(COLOURS)
     without, _ = learned(0.0)
     last = [sum(step.losses["teacher"] for step in run[-5:]) for run in (steps, without)]
-    assert last[0] < 0.7 * last[1]
+    assert last[0] < 0.85 * last[1]
 
 
 def test_views_are_shown_to_the_teacher_in_chunks_alike():

@@ -1,0 +1,126 @@
+"""What a user gets wrong, by the real command line: one line that says what to do, exit code 2, nothing written."""
+
+import json
+import socket
+import tarfile
+
+import pytest
+from PIL import Image
+from tiny_run import FAST, add, make_shards, make_start
+
+from pretrain import cli
+
+HUB = "RN50-quickgelu/openai"  # known by name, not on this machine
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder with good shards and a good start, and every kind of bad input; the network is down."""
+    make_shards(tmp_path / "shards")
+    make_start(tmp_path / "start")
+    for name in ("empty", "bare", "wordless", "junk", "foreign"):
+        (tmp_path / name).mkdir()
+    Image.new("RGB", (20, 20)).save(tmp_path / "bare" / "a.png")
+    (tmp_path / "table.csv").write_text("image,caption\nbare/a.png,\n")
+    picture = (tmp_path / "bare" / "a.png").read_bytes()
+    with tarfile.open(tmp_path / "wordless" / "0.tar", "w") as shard:
+        for key in "abcd":
+            add(shard, f"{key}.png", picture)
+            add(shard, f"{key}.json", b'{"captions": [], "concept": "red"}')
+    (tmp_path / "junk" / "0.tar").write_bytes(b"no archive at all" * 99)
+    with tarfile.open(tmp_path / "foreign" / "0.tar", "w") as shard:
+        for key in "abcd":
+            add(shard, f"{key}.txt", b"a letter")
+    for name in ("red", "blue"):
+        (tmp_path / "classes" / name).mkdir(parents=True)
+        Image.new("RGB", (20, 20), name).save(tmp_path / "classes" / name / "0.png")
+    (tmp_path / "labels.txt").write_text("A red thing\na red  thing\n")
+    unknown_tower(tmp_path / "start", tmp_path / "tower")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(socket, "getaddrinfo", no_network)
+    return tmp_path
+
+
+def unknown_tower(start, folder):
+    folder.mkdir()
+    for file in start.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    described = json.loads((start / "open_clip_config.json").read_text())
+    described["model_cfg"]["vision_cfg"] = {"timm_model_name": "resnet_of_nobody", "image_size": 32}
+    (folder / "open_clip_config.json").write_text(json.dumps(described))
+
+
+def no_network(*_):
+    raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+
+def train(*words, shards="shards", start="start"):
+    return ["train", "--shards", shards, "--start", start, "--out", "out", *FAST, "--steps", "1", *words]
+
+
+BUILD = ("data", "build", "--cache", "cache", "-o", "out", "--sources")
+BAD = {
+    "empty source": ((*BUILD, "folder:empty"), "empty holds no picture"),
+    "missing source": ((*BUILD, "folder:nowhere"), "nowhere is not there"),
+    "unknown source": ((*BUILD, "laion"), "unknown source 'laion'"),
+    "pictures without captions": ((*BUILD, "folder:bare"), "bare has 1 pictures without a caption, first a.png"),
+    "rows without captions": ((*BUILD, "folder:table.csv"), "1 pairs without an English caption, first bare/a.png"),
+    "wrong shard as a source": ((*BUILD, "shards:junk"), "0.tar is no webdataset shard"),
+    "no shards": (train(shards="empty"), "empty holds no .tar shards"),
+    "shards without captions": (train(shards="wordless"), "none of 4 samples can be used (4 without a caption)"),
+    "no archive": (train(shards="junk"), "without one readable sample (damaged shard 0.tar (ReadError))"),
+    "shards of something else": (train(shards="foreign"), "(4 without a .json that has captions and a concept)"),
+    "validation without pairs": (train("--validation", "wordless"), "wordless holds no pair that can be read"),
+    "batch above the data": (train("--batch", "100"), "shards holds 20 pairs, a batch takes 100 pairs; give a smaller"),
+    "batch of one": (train("--batch", "1"), "--batch 1: give 2 or more"),
+    "no size": (train("--sizes", "0"), "--sizes 0: give sides of at least 8 px"),
+    "no steps": (train("--steps", "0"), "--steps 0: give 1 or more"),
+    "nothing to resume": (train("--resume"), "there is no checkpoint out/checkpoint.pt"),
+    "unknown start": (train(start="nobody"), "there is no clip 'nobody'"),
+    "unknown tower in a folder": (train(start="tower"), "describes no CLIP that can be built"),
+    "unknown config": (
+        ("begin", "--config", "ViT-of-nobody", "--shards", "shards", "--out", "out"),
+        "no model 'ViT-of-nobody'",
+    ),
+    "unknown teacher": (train("--teacher", "nobody"), "there is no clip 'nobody'"),
+    "teacher without network": (train("--teacher", HUB), "the weights 'openai' of RN50-quickgelu could not be opened"),
+    "model without network": (
+        ("evaluate", HUB, "--suite", "zero-shot", "--images", "classes", "--out", "out"),
+        "check the network or give a file",
+    ),
+    "shard in one process": (train("--shard"), "start them: torchrun"),
+    "labels named twice": (
+        ("evaluate", "start", "--suite", "zero-shot", "--images", "classes", "--labels", "labels.txt", "--out", "out"),
+        "labels.txt name one class twice: 'A red thing' and 'a red  thing'",
+    ),
+    "unknown suite": (("evaluate", "start", "--suite", "iq", "--out", "out"), "no suite 'iq'"),
+}
+
+
+@pytest.mark.parametrize("words, message", BAD.values(), ids=BAD)
+def test_bad_input_is_one_line_and_leaves_nothing(place, capsys, caplog, words, message):
+    before = sorted(place.iterdir())
+    assert cli.main([str(word) for word in words]) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1, said
+    assert [path for path in sorted(place.iterdir()) if path not in before and path.name != "cache"] == []
+
+
+def test_a_run_is_not_resumed_with_another_config_and_stays_as_it_is(place, capsys):
+    assert cli.main(train()) == 0
+    before = (place / "out" / "checkpoint.pt").read_bytes()
+    capsys.readouterr()
+    assert cli.main(train("--resume", "--batch", "5", "--loss", "sigmoid")) == 2
+    said = capsys.readouterr().err
+    assert "(batch was 4, now 5, loss was softmax, now sigmoid)" in said and said.count("\n") == 1
+    assert (place / "out" / "checkpoint.pt").read_bytes() == before
+
+
+def test_pictures_of_any_size_and_mode_are_trained_on(place):
+    shapes = [((16, 16), "RGB"), ((40, 20), "L"), ((3, 90), "RGBA"), ((300, 200), "P")]
+    with tarfile.open(place / "empty" / "0.tar", "w") as shard:
+        for key, (size, mode) in enumerate(shapes):
+            Image.new(mode, size).save(place / "a.png")
+            add(shard, f"{key}.png", (place / "a.png").read_bytes())
+            add(shard, f"{key}.json", b'{"captions": ["red"], "concept": "red"}')
+    assert cli.main(train(shards="empty")) == 0
