@@ -15,7 +15,7 @@ from clipguide import images, schedules
 from clipguide.brief import Brief, told
 from clipguide.canvases.averaged import Averaged
 from clipguide.canvases.confined import Confined
-from clipguide.canvases.vqgan import Latent
+from clipguide.canvases.vqgan import Choice, Latent
 from clipguide.core import Canvas, Step, Term, Tick, optimise
 from clipguide.cutouts import crops
 from clipguide.errors import UserError
@@ -26,6 +26,7 @@ from clipguide.stages import Leg, Stage
 from clipguide.styling import Masked, find_mask
 from clipguide.weights import Models
 
+CODES: dict[str, type[Latent]] = {"latent": Latent, "choice": Choice}
 PRESETS: dict[str, dict[str, Any]] = {
     "draft": {"steps": 60, "cutouts": 4},
     "normal": {},
@@ -43,6 +44,9 @@ class Imagery(Composed):
     vqgan: str = Field("vqgan-mini", description="the VQGAN that draws: its name, a folder, or taming's .ckpt file")
     cutouts: int = Field(9, ge=1, le=1024, description="views of the picture that CLIP judges in a step")
     wide: float = Field(0.8, ge=0, le=1, description="share of the views that show all of the picture; the others zoom")
+    codes: Literal["latent", "choice"] = Field(
+        "latent", description="what is optimised: vectors, drawn as the nearest codes, or the odds of every code"
+    )
     lr: float = Field(0.15, gt=0, le=10, description="learning rate, in standard deviations of the VQGAN's codes")
     smooth: float = Field(0.1, ge=0, le=100, description="weight of total variation; higher is calmer")
     average: float = Field(0.9, ge=0, lt=1, description="moving average of the latent; 0 shows the last step")
@@ -71,8 +75,8 @@ class Studio:
 
     def latent(self, rng: torch.Generator, shrink: int = 1) -> Latent:
         brief, settings = self.brief, self.settings
-        vqgan = self.models.vqgan(settings.vqgan)
-        made = Latent(vqgan, brief.size, rng=rng, lr=settings.lr, batch=brief.batch, shrink=shrink)
+        vqgan, kind = self.models.vqgan(settings.vqgan), CODES[settings.codes]
+        made = kind(vqgan, brief.size, rng=rng, lr=settings.lr, batch=brief.batch, shrink=shrink)
         return made.to(self.models.device)
 
     def first(self, shrink: int) -> Latent:
@@ -88,7 +92,7 @@ class Studio:
             with torch.no_grad():
                 score = scorer(other.render(Tick(0, 0, rng)).image)  # (B,)
             better = torch.ones_like(score, dtype=torch.bool) if highest is None else score > highest
-            best.restart(torch.where(better[:, None, None, None], other.z, best.z))
+            best.take(other, better)
             highest = score if highest is None else torch.maximum(score, highest)
         return best
 
@@ -97,7 +101,7 @@ class Studio:
         if self.photo is not None:
             latent.load(self.photo)
         elif self.settings.start != "codes":
-            latent.load(STARTS[self.settings.start](self.brief.size, self.brief.batch, rng).to(latent.z))
+            latent.load(STARTS[self.settings.start](self.brief.size, self.brief.batch, rng))
         return latent
 
     def optimise(self, latent: Latent, leg: Leg, lr_scale: Callable[[float], float]) -> Iterator[Step]:

@@ -10,7 +10,7 @@ from doubles import Colours, TinyModels, make_tick, tiny_vqgan
 
 from clipguide import images
 from clipguide.api import generate, plan, plan_again
-from clipguide.canvases.vqgan import Latent
+from clipguide.canvases.vqgan import Choice, Latent
 from clipguide.core import Term, optimise
 from clipguide.errors import UserError
 from clipguide.losses.latent import near
@@ -55,11 +55,12 @@ def steps_of(models, *texts: str, **values):
 
 @pytest.mark.parametrize("size", [(32, 32), (40, 24), (33, 50), (17, 16)])
 @pytest.mark.parametrize("shrink", [1, 2])
-def test_any_size_is_drawn_by_whole_codes(size, shrink):
-    canvas = Latent(tiny_vqgan(), size, rng=rng(), batch=2, shrink=shrink)
+@pytest.mark.parametrize("kind", [Latent, Choice])
+def test_any_size_is_drawn_by_whole_codes(kind, size, shrink):
+    canvas = kind(tiny_vqgan(), size, rng=rng(), batch=2, shrink=shrink)
     frame = canvas.render(make_tick())
     assert frame.image.shape == (2, 3, size[1], size[0])
-    assert canvas.z.shape == (2, 4, -(-size[1] // (8 * shrink)), -(-size[0] // (8 * shrink)))
+    assert frame.extras["latent"].shape == (2, 4, -(-size[1] // (8 * shrink)), -(-size[0] // (8 * shrink)))
     canvas.load(torch.rand(1, 3, size[1], size[0]))
     assert canvas.render(make_tick()).image.shape == frame.image.shape
 
@@ -85,8 +86,28 @@ def test_projecting_keeps_every_channel_within_its_codes():
 
 
 def test_the_network_is_no_part_of_what_is_saved_or_moved():
-    canvas = Latent(tiny_vqgan(), (32, 32), rng=rng())
-    assert canvas.state_dict().keys() == {"z", "start"}
+    assert Latent(tiny_vqgan(), (32, 32), rng=rng()).state_dict().keys() == {"z", "start"}
+    assert Choice(tiny_vqgan(), (32, 32), rng=rng()).state_dict().keys() == {"logits", "start"}
+
+
+def test_a_choice_begins_with_the_codes_of_its_start_and_draws_them_by_their_odds():
+    vqgan, picture = tiny_vqgan(), torch.rand(1, 3, 32, 32, generator=rng(1))
+    canvas = Choice(vqgan, (32, 32), rng=rng(), batch=2)
+    canvas.load(picture)
+    likeliest = canvas.render(make_tick(preview=True)).image
+    want = vqgan.decode(vqgan.quantise(vqgan.encode(picture)))
+    torch.testing.assert_close(likeliest, want.expand(2, -1, -1, -1), rtol=0, atol=1e-5)
+    numbers = vqgan.nearest(canvas.start)
+    drawn = [vqgan.nearest(canvas.codes(make_tick(seed=seed))[1]) == numbers for seed in range(40)]
+    assert float(torch.stack(drawn).float().mean()) == pytest.approx(0.9, abs=0.03)
+
+
+def test_a_choice_can_be_learned():
+    vqgan = tiny_vqgan()
+    canvas, want = Choice(vqgan, (32, 32), rng=rng(), lr=0.3), Latent(vqgan, (32, 32), rng=rng(5)).z.detach()
+    apart = Term("apart", lambda scene: (scene.image("latent") - want).square().mean())
+    *_, last = optimise(canvas, [apart], steps=60)
+    assert torch.equal(vqgan.nearest(canvas.codes(make_tick(preview=True))[1]), vqgan.nearest(want))
 
 
 def test_the_rate_is_in_units_of_the_codebook():
@@ -128,14 +149,16 @@ def test_a_picture_that_grows_is_coarse_at_first(models):
     assert grown[0].canvas.canvas.z.shape[-1] == 16
 
 
-def test_a_growing_run_resumes_to_the_identical_picture(models):
-    steps, states = [], []
-    ready = plan(["a fox"], "vqgan", {"size": (32, 32), "steps": 6, "cutouts": 4, "grow": 2, "starts": 3})
+@pytest.mark.parametrize("codes", ["latent", "choice"])
+def test_a_growing_run_resumes_to_the_identical_picture(codes):
+    steps, states, models = [], [], TinyModels()
+    values = {"size": (128, 64), "steps": 6, "cutouts": 4, "grow": 1, "starts": 3, "lr": 3.0, "codes": codes}
+    ready = plan(["a fox"], "vqgan", values)
     for step in ready.steps(models):
         steps.append(step)
         states.append(step.state())
     for at in range(7):
-        brief = ready.brief.__class__(ready.brief.prompts, (32, 32), resume=states[at])
+        brief = ready.brief.__class__(ready.brief.prompts, (128, 64), resume=states[at])
         rest = list(run_method(brief, ready.settings, models))
         assert torch.equal(rest[0].image, steps[at].image) and torch.equal(rest[-1].image, steps[-1].image)
 

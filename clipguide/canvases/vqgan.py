@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from clipguide.core import Frame, Tick
 from clipguide.models.vqgan import VQGAN
+from clipguide.ops.straight_through import straight_through
 
 
 class Latent(nn.Module):
@@ -44,12 +46,17 @@ class Latent(nn.Module):
     def param_groups(self) -> list[dict[str, Any]]:
         return [{"params": [self.z], "lr": self.lr}]
 
+    def codes(self, tick: Tick) -> tuple[Tensor, Tensor]:
+        """z, and what is drawn of it: (B, C, h, w) each."""
+        return self.z, self.quantise(self.z)
+
     def render(self, tick: Tick) -> Frame:
         width, height = self.drawn
-        image = self.decode(self.quantise(self.z))[..., :height, :width]
+        z, codes = self.codes(tick)
+        image = self.decode(codes)[..., :height, :width]
         if self.drawn != self.size:
             image = F.interpolate(image, self.size[::-1], mode="bilinear", align_corners=False)
-        return Frame(image, extras={"latent": self.z, "start": self.start})
+        return Frame(image, extras={"latent": z, "start": self.start})
 
     @torch.no_grad()
     def load(self, image: Tensor) -> None:
@@ -57,13 +64,63 @@ class Latent(nn.Module):
         if self.drawn != self.size:
             image = F.interpolate(image, (height, width), mode="bilinear", antialias=True)
         rest = (0, -width % self.factor, 0, -height % self.factor)
-        self.restart(self.encode(F.pad(image, rest, mode="replicate").to(self.z)))
+        self.restart(self.encode(F.pad(image, rest, mode="replicate").to(self.start)))
 
     @torch.no_grad()
     def restart(self, z: Tensor) -> None:
-        """Begins at z, (1 or B, C, h, w), from which "start" is measured then."""
+        """Begins at z, (1 or B, C, h, w)."""
         self.z.copy_(z.expand_as(self.z))
         self.start.copy_(self.z)
 
+    @torch.no_grad()
+    def take(self, other: Latent, where: Tensor) -> None:
+        """Takes those pictures of `other`, one like this, for which `where` (B,) is true."""
+        others = other.state_dict()
+        for name, mine in self.state_dict().items():
+            mine.copy_(torch.where(where[:, None, None, None], others[name], mine))
+
     def project(self) -> None:
         self.z.clamp_(self.low, self.high)
+
+
+class Choice(Latent):
+    """The same grid, where every place is a choice among all codes: what is optimised are the codes' logits.
+
+    At each step a code is drawn by its probability, and the gradient goes to the mean of the codes under it, as in
+    Crowson's notebook for codebook sampling; a preview takes the likeliest.  Unlike there it does not
+    begin as noise: the code of the start is likelier than all others together, by `SURE` to 1.  lr: of the logits.
+    """
+
+    SURE = 9.0  # against it all others together are 1
+
+    def __init__(
+        self, vqgan: VQGAN, size: tuple[int, int], *, rng: torch.Generator, lr: float = 0.1, batch: int = 1,
+        shrink: int = 1,
+    ) -> None:  # fmt: skip
+        super().__init__(vqgan, size, rng=rng, lr=lr, batch=batch, shrink=shrink)
+        self.nearest, self.lr = vqgan.nearest, lr
+        self.register_buffer("book", vqgan.codebook.detach().float().cpu(), persistent=False)  # (K, C)
+        z = self.z.detach()
+        del self.z
+        self.logits = nn.Parameter(torch.zeros(batch, len(self.book), *z.shape[2:]))  # (B, K, h, w)
+        self.restart(z)
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        return [{"params": [self.logits], "lr": self.lr}]
+
+    def codes(self, tick: Tick) -> tuple[Tensor, Tensor]:
+        mean = torch.einsum("bkhw,kc->bchw", self.logits.softmax(1), self.book)
+        scores = self.logits.detach()
+        if not tick.preview:
+            dice = torch.rand(scores.shape, generator=tick.rng).clamp(1e-9, 1 - 1e-7)
+            scores = scores - (-dice.log()).log().to(scores)  # Gumbel's trick: the largest is drawn by its probability
+        return mean, straight_through(F.embedding(scores.argmax(1), self.book).movedim(-1, 1), mean)
+
+    @torch.no_grad()
+    def restart(self, z: Tensor) -> None:
+        numbers = self.nearest(z.to(self.book))[:, None].expand(len(self.logits), -1, -1, -1)
+        self.logits.zero_().scatter_(1, numbers, math.log(self.SURE * len(self.book)))
+        self.start.copy_(F.embedding(numbers[:, 0], self.book).movedim(-1, 1))
+
+    def project(self) -> None:
+        """Every choice is legal."""
