@@ -29,7 +29,7 @@ def photo(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("look", ["paint", "ink", "marker", "charcoal", "watercolour"])
+@pytest.mark.parametrize("look", ["paint", "ink", "marker", "charcoal", "crayon", "watercolour"])
 def test_draws_twice_the_same(models, look):
     one, two = (last(models, "a fox | text:-0.5", look=look, batch=2, filled=0.5).image for _ in range(2))
     assert one.shape == (2, 3, 32, 32) and torch.equal(one, two)

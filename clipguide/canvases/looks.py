@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-LookName = Literal["paint", "ink", "marker", "charcoal", "watercolour"]
-LOOK_HELP = "the tool: paint (any colour, opacity and width), ink, marker, charcoal, watercolour"
+LookName = Literal["paint", "ink", "marker", "charcoal", "crayon", "watercolour"]
+LOOK_HELP = "the tool: paint (any colour, opacity and width), ink, marker, charcoal, crayon, watercolour"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ LOOKS: dict[LookName, Look] = {
     "ink": Look(start=(1.0, 2.0), width=(0.6, 4.0), opacity=(1.0, 1.0), lightest=0.08, grey=True),
     "marker": Look(start=(5.0, 9.0), width=(4.0, 14.0), opacity=(0.8, 1.0)),
     "charcoal": Look(start=(2.0, 6.0), width=(1.5, 12.0), opacity=(0.15, 0.7), lightest=0.25, grey=True, soft=1.6),
+    "crayon": Look(start=(1.5, 3.5), width=(1.0, 6.0), opacity=(0.3, 0.85), soft=1.2, multiply=True),
     "watercolour": Look(
         start=(8.0, 24.0), width=(4.0, 48.0), opacity=(0.05, 0.7), soft=2.4, multiply=True, filled=0.25
     ),

@@ -22,10 +22,11 @@ from clipguide.weights import Models
 
 class Settings(Composed):
     steps: int = Field(150, ge=0, le=100_000, description="updates of the picture")
+    wide: float = Field(0.8, ge=0, le=1, description="share of the views that show all of the picture; the others zoom")
     cells: Shape = Field("square", description="shape of the cells")
     cell: float = Field(4.0, ge=1, le=256, description="width of a cell in px")
     cell_aspect: float = Field(1.0, ge=0.1, le=10, description="width over height of a cell; 2: the C64's wide pixels")
-    fabric: str = Field("linen", description="colour between the stitches of --cells stitch")
+    fabric: str = Field("linen", description="colour between stitches, or between the stones of --cells tessera")
     palette: str = Field(
         "learned", description=f"colours: any, learned, {palettes.NAMES}, @FILE, or a list such as 'navy, white'"
     )
@@ -43,7 +44,7 @@ class Settings(Composed):
 
 def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     """Yields the steps; see `core.optimise`."""
-    judges, cutouts = models.judges(settings.clip), crops(settings.cutouts)
+    judges, cutouts = models.judges(settings.clip), crops(settings.cutouts, wide=settings.wide)
     grid = _grid(brief, settings)
     if brief.init is not None:
         grid.load(images.read(brief.init, brief.size))

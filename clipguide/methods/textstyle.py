@@ -1,4 +1,4 @@
-"""Text style: the photo's pixels, or its spectrum, follow the words directly, without a network between.
+"""Text style: the photo follows the words directly, without a network between, in the medium that they ask for.
 
 The nearest public form is Zasder3's CLIP-Style-Transfer: the whole picture against the text, VGG content, smoothness.
 """
@@ -6,33 +6,35 @@ The nearest public form is Zasder3's CLIP-Style-Transfer: the whole picture agai
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from dataclasses import replace
 
 from pydantic import Field
 
 from clipguide import schedules
 from clipguide.brief import Brief
 from clipguide.canvases.averaged import Averaged
-from clipguide.canvases.fourier import Fourier
-from clipguide.canvases.pyramid import Pyramid
-from clipguide.core import Canvas, Step, Term, optimise
+from clipguide.core import Step, Term, optimise
 from clipguide.cutouts import crops, patches
 from clipguide.losses.content import content
 from clipguide.losses.direction import direction_terms, style_aim
+from clipguide.losses.gist import gist
 from clipguide.losses.prompt import prompt_terms
 from clipguide.losses.smooth import smooth
+from clipguide.media import MEDIA, SOFT, MediumName, chosen
 from clipguide.styling import Photo, Styling, finished, open_photo
 from clipguide.weights import Models
 
 
 class Settings(Styling):
-    canvas: Literal["pixels", "fourier"] = Field("pixels", description="what is optimised: pixels, or the spectrum")
-    scales: int = Field(5, ge=1, le=8, description="scales of the pixels, each half the one before")
+    medium: MediumName = Field(
+        "auto", description="what it is redrawn in; auto: stones for a mosaic, strokes for a crayon ..., else pixels"
+    )
     lr: float = Field(0.02, gt=0, le=1, description="learning rate")
     words: float = Field(0.0, ge=0, le=100, description="weight of the words themselves, whatever the photo shows")
     direction: float = Field(1.0, ge=0, le=100, description="weight of the way from the source to the words")
     patches: float = Field(1.0, ge=0, le=100, description="weight of the patches' direction: the texture")
     extent: float = Field(0.5, gt=0, le=1, description="side of a patch, as a share of the photo's shorter side")
+    gist: float = Field(1.0, ge=0, le=100, description="weight of the photo's own colours and large shapes")
     content: float = Field(0.05, ge=0, le=100, description="weight of the photo's things; higher keeps more")
     smooth: float = Field(0.5, ge=0, le=100, description="weight of total variation; higher is calmer")
     average: float = Field(0.9, ge=0, lt=1, description="moving average of the picture; 0 shows the last step")
@@ -46,7 +48,10 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     a moving average; learning rate 0.02 for 0.1.
     """
     photo = open_photo(brief, settings, models, "textstyle")
-    canvas = Averaged(_canvas(brief, settings, photo), settings.average)
+    medium = chosen(settings.medium, [prompt.text or "" for prompt in brief.prompts if prompt.weight > 0])
+    if medium not in SOFT:
+        photo = replace(photo, detail=0.0)  # cells and strokes are as fine as they are
+    canvas = Averaged(MEDIA[medium][0](photo.small, brief, settings.lr), settings.average)
     steps = optimise(
         photo.confined(canvas, always=True).to(models.device),
         _terms(brief, settings, models, photo),
@@ -71,16 +76,8 @@ def _terms(brief: Brief, settings: Settings, models: Models, photo: Photo) -> li
     terms = [
         *direction_terms(judges, aims, views, near, weights, 0.0),
         *(term.times(settings.words) for term in words),
+        Term("gist", gist(photo.small), settings.gist),
         Term("content", content(models.features(settings.features)), settings.content),
         Term("smooth", smooth(), settings.smooth),
     ]
     return [term for term in terms if term.weight]
-
-
-def _canvas(brief: Brief, settings: Settings, photo: Photo) -> Canvas:
-    if settings.canvas == "fourier":
-        canvas = Fourier(photo.size, rng=brief.rng(), lr=settings.lr, batch=brief.batch)
-    else:
-        canvas = Pyramid(photo.size, rng=brief.rng(), lr=settings.lr, batch=brief.batch, levels=settings.scales)
-    canvas.load(photo.small.cpu())
-    return canvas

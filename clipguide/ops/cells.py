@@ -1,4 +1,4 @@
-"""Which cell of a grid each pixel belongs to: squares, bricks, hexagons, cross-stitches; and their symmetries."""
+"""Which cell of a grid each pixel belongs to: squares, bricks, hexagons, cross-stitches, tesserae; their symmetries."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Shape = Literal["square", "brick", "hexagon", "stitch"]
+Shape = Literal["square", "brick", "hexagon", "stitch", "tessera"]
 Symmetry = Literal["none", "left-right", "top-bottom", "both", "turn"]
 PACKED = 3**0.5 / 2  # the rows of regular hexagons stand so much closer than their columns
 STITCH = 0.24  # half the width of a thread, as a share of the cell
+LOOSE = 0.3  # how far the middle of a mosaic's stone may lie off its place, in cells
+JOINT = 0.07  # half the width of the mortar between two stones, in cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def cells(
     fabric: Tensor | None = None,
 ) -> Cells:
     """size: (width, height) of the picture in px.  side: width of a cell in px.  aspect: its width over its height.
-    fabric: (3,) the colour between stitches; white where it is None.
+    fabric: (3,) the colour between stitches, or between a mosaic's stones; white where it is None.
 
     Where the picture is no whole number of cells wide or high, the cells are a little larger or smaller instead.
     """
@@ -77,8 +79,14 @@ def cells(
     x = (torch.arange(width) + 0.5) * across / width  # in cells
     y = (torch.arange(height) + 0.5) * rows / height
     columns = across + (shape in ("brick", "hexagon"))
-    index = _hexagons(x, y, rows, columns) if shape == "hexagon" else _boxes(x, y, columns, shift=shape == "brick")
-    thread = _stitches(x, y) if shape == "stitch" else torch.ones(height, width)
+    thread = torch.ones(height, width)
+    if shape == "tessera":
+        index, thread = _tesserae(x, y, rows, columns)
+    elif shape == "hexagon":
+        index = _hexagons(x, y, rows, columns)
+    else:
+        index = _boxes(x, y, columns, shift=shape == "brick")
+        thread = _stitches(x, y) if shape == "stitch" else thread
     return Cells(rows, columns, across, fold(index, symmetry), thread, torch.ones(3) if fabric is None else fabric)
 
 
@@ -99,6 +107,25 @@ def _hexagons(x: Tensor, y: Tensor, rows: int, columns: int) -> Tensor:
         index = torch.where(distance < best, (row * columns + column).long(), index)
         best = torch.minimum(best, distance)
     return index
+
+
+def _tesserae(x: Tensor, y: Tensor, rows: int, columns: int) -> tuple[Tensor, Tensor]:
+    """Each pixel to the nearest of loosely laid centres, and (H, W) in [0, 1] how much of it is stone, not mortar."""
+    loose = torch.rand(2, rows, columns, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    distances, indices = [], []
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            row = (y.long() + down).clamp(0, rows - 1)[:, None].expand(-1, len(x))
+            column = (x.long() + right).clamp(0, columns - 1)[None].expand(len(y), -1)
+            dy = y[:, None] - row - 0.5 - LOOSE * loose[0, row, column]
+            dx = x[None] - column - 0.5 - LOOSE * loose[1, row, column]
+            indices.append(row * columns + column)
+            distances.append(torch.hypot(dx, dy))
+    distance, index = torch.stack(distances), torch.stack(indices)
+    nearest, first = distance.min(0)
+    own = index.gather(0, first[None])[0]
+    other = torch.where(index == own, torch.inf, distance).amin(0)  # at the border a centre was asked more than once
+    return own, ((other - nearest) / 2 / JOINT - 0.5).clamp(0, 1)
 
 
 def _stitches(x: Tensor, y: Tensor) -> Tensor:

@@ -1,0 +1,103 @@
+"""Media: what a photo is redrawn in.  A gradient alone makes no square pixels and no stones; a canvas of them does.
+
+A medium is one function (photo, brief, rate) -> canvas that shows the photo, and one line of `MEDIA`, which also says
+for which words in a style it is taken where the user names none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from functools import partial
+from typing import Literal, TypeVar
+
+import torch
+from torch import Tensor
+
+from clipguide import images
+from clipguide.brief import Brief
+from clipguide.canvases import starts
+from clipguide.canvases.fourier import Fourier
+from clipguide.canvases.grid import Grid
+from clipguide.canvases.looks import LOOKS, LookName
+from clipguide.canvases.pyramid import Pyramid
+from clipguide.canvases.snap import Snap
+from clipguide.canvases.strokes import Rates, Strokes
+from clipguide.core import Canvas, Loadable
+from clipguide.ops.cells import Shape, cells
+from clipguide.ops.strokes import Paths
+
+MediumName = Literal[
+    "auto", "pixels", "spectrum", "cells", "mosaic", "stitches", "crayon", "charcoal", "ink", "watercolour", "paint"
+]
+C = TypeVar("C", bound=Loadable)
+Medium = Callable[[Tensor, Brief, float], Canvas]
+
+MORTAR = "#d8d3c8"
+CELLS = 48  # along the photo's longer side
+STROKES = 900
+
+
+def _pixels(photo: Tensor, brief: Brief, lr: float) -> Canvas:
+    return _loaded(Pyramid(_size(photo), rng=brief.rng(), lr=lr, batch=brief.batch), photo)
+
+
+def _spectrum(photo: Tensor, brief: Brief, lr: float) -> Canvas:
+    return _loaded(Fourier(_size(photo), rng=brief.rng(), lr=lr, batch=brief.batch), photo)
+
+
+def _grid(
+    shape: Shape, colours: int, photo: Tensor, brief: Brief, lr: float, *, count: int = CELLS, fabric: str = "white"
+) -> Canvas:
+    """Cells in the photo's main colours, a palette that follows them."""
+    size = _size(photo)
+    layout = cells(shape, size, max(size) / count, fabric=images.colour(fabric))
+    main = images.main_colours(photo[0].cpu(), colours)[None].expand(brief.batch, -1, -1)
+    return _loaded(Grid(layout, rng=brief.rng(), lr=2 * lr, batch=brief.batch, snap=Snap(main, learn=True)), photo)
+
+
+def _strokes(
+    look: LookName, broad: float, photo: Tensor, brief: Brief, lr: float, *, count: int = STROKES
+) -> Canvas:
+    """Strokes along the photo's contours, in its colours, on white paper, `broad` times as wide as on bare paper."""
+    amount, rng = starts.Amount(count, filled=LOOKS[look].filled / 2), brief.rng()
+    drawn = [starts.along(photo.cpu(), amount, LOOKS[look], rng, spread=0.6) for _ in range(brief.batch)]
+    paths = Paths(**{f.name: torch.cat([getattr(each, f.name) for each in drawn]) for f in fields(Paths)})
+    paths.widths.mul_(broad)
+    return Strokes(paths, _size(photo), LOOKS[look], rates=Rates(points=25 * lr, width=10 * lr, colour=1.5 * lr))
+
+
+MEDIA: dict[MediumName, tuple[Medium, tuple[str, ...]]] = {
+    "cells": (partial(_grid, "square", 24), ("pixel art", "pixelart", "8-bit", "16-bit", "video game")),
+    "mosaic": (
+        partial(_grid, "tessera", 64, count=56, fabric=MORTAR), ("mosaic", "tesserae", "stained glass", "tiles")
+    ),
+    "stitches": (partial(_grid, "stitch", 32, fabric="linen"), ("stitch", "embroider", "knit", "tapestry")),
+    "crayon": (partial(_strokes, "crayon", 2.0, count=1200), ("crayon", "coloured pencil", "colored pencil", "pastel")),
+    "charcoal": (partial(_strokes, "charcoal", 1.0), ("charcoal", "pencil", "sketch")),
+    "ink": (partial(_strokes, "ink", 1.0), ("ink", "pen drawing", "line art", "etching")),
+    "watercolour": (partial(_strokes, "watercolour", 0.5), ("watercolour", "watercolor", "wash")),
+    "paint": (
+        partial(_strokes, "paint", 2.0), ("oil paint", "van gogh", "starry night", "impasto", "brush", "acrylic")
+    ),
+    "pixels": (_pixels, ()),
+    "spectrum": (_spectrum, ()),
+}
+SOFT = ("pixels", "spectrum")  # media that can show the photo's own finest detail again
+
+
+def chosen(name: MediumName, styles: list[str]) -> MediumName:
+    """The medium itself, or for "auto" the first one that a style's words ask for; else pixels."""
+    if name != "auto":
+        return name
+    said = " ".join(styles).lower()
+    return next((medium for medium, (_, words) in MEDIA.items() if any(word in said for word in words)), "pixels")
+
+
+def _loaded(canvas: C, photo: Tensor) -> C:
+    canvas.load(photo.cpu())
+    return canvas
+
+
+def _size(photo: Tensor) -> tuple[int, int]:
+    return photo.shape[-1], photo.shape[-2]
