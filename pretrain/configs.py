@@ -29,16 +29,18 @@ MINI: dict[str, Any] = {
 }
 
 MINI_B: dict[str, Any] = {
-    "embed_dim": 256,
+    "embed_dim": 384,
     "custom_text": True,
+    "init_logit_scale": 3.0,
     "vision_cfg": {
         "image_size": 112,
-        "timm_model_name": "resnet10t",
+        "timm_model_name": "resnet50_thin",
         "timm_model_pretrained": False,
         "timm_pool": "avg",
         "timm_proj": "linear",
+        "timm_proj_bias": True,
     },
-    "text_cfg": {"context_length": 32, "vocab_size": 8192, "width": 256, "heads": 4, "layers": 4},
+    "text_cfg": MINI["text_cfg"],
 }
 
 CONFIGS: dict[str, dict[str, Any]] = {"clip-mini": MINI, "clip-mini-b": MINI_B}

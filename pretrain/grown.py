@@ -1,9 +1,8 @@
-"""New word embeddings beside the old ones of a BERT: how they begin, and how they are trained alone."""
+"""New word embeddings beside the old ones of a BERT, and how they begin."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -65,28 +64,3 @@ def first_rows(
             row = (old[pieces] * shares[:, None]).sum(0)
             rows[at] = row * old[pieces].norm(dim=1).mean() / row.norm()
     return rows
-
-
-def distil(
-    text: nn.Module, batches: Iterator[tuple[Tensor, Tensor]], seconds: float, lr: float, told: Callable[[str], None]
-) -> None:
-    """Trains the new rows for so many seconds: one minus the cosine between pooled vectors and their English ones.
-
-    text: a BertText with GrownEmbedding; batches: (tokens, English pooled vectors (N, hidden)). The rate falls to zero.
-    """
-    text.requires_grad_(False)
-    rows = text.transformer.embeddings.word_embeddings.new.requires_grad_()
-    optimiser = torch.optim.SparseAdam([rows], lr=lr)
-    begun, kept, seen = time.monotonic(), 1.0, 0
-    for step, (tokens, targets) in enumerate(batches):
-        left = 1 - (time.monotonic() - begun) / seconds
-        if left <= 0:
-            break
-        optimiser.param_groups[0]["lr"] = lr * left
-        loss = 1 - F.cosine_similarity(text.pool(tokens), targets).mean()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        kept, seen = 0.95 * kept + 0.05 * loss.item() if step else loss.item(), seen + len(tokens)
-        if step % 25 == 0:
-            told(f"{time.monotonic() - begun:4.0f} s, {seen} labels, distance {kept:.3f}")

@@ -30,7 +30,8 @@ from pretrain.data.packages import default_cache
 from pretrain.data.pair import phrase
 from pretrain.data.sources import load
 from pretrain.data.split import side_of_concept
-from pretrain.grown import distil, first_rows, grow, settle
+from pretrain.distil_text import distil
+from pretrain.grown import first_rows, grow, settle
 from pretrain.models import embed_texts, write_folder
 
 LANGUAGES = ("ja", "zh", "de", "es", "fr", "it", "pt", "ru", "ko")
@@ -107,7 +108,10 @@ def learn(opened: OpenedClip, stored: dict[str, Any], options: argparse.Namespac
     targets = dict(zip(english, embed_texts(opened.model, opened.tokenise, english), strict=True))
     grow(text, first_rows(old, grown, words, [(label.text, label.english) for label in labels]))
     tokenise = tokeniser(grown, opened.context_length)
-    distil(text, endless(labels, targets, tokenise, options.seed), options.minutes * 60, options.lr, show)
+    text.requires_grad_(False)
+    rows = text.transformer.embeddings.word_embeddings.new.requires_grad_()
+    optimiser = torch.optim.SparseAdam([rows], lr=options.lr)
+    distil(text, optimiser, endless(labels, targets, tokenise, options.seed), options.minutes * 60, show)
     settle(text)
     return grown
 

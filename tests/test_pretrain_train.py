@@ -232,6 +232,16 @@ def test_a_locked_image_tower_does_not_move_while_its_head_learns():
     assert moved == {"proj"}
 
 
+def test_stages_that_stay_still_keep_their_weights_while_the_others_move():
+    config = replace(CONFIG, still="conv1|resblocks")
+    before = {name: tensor.clone() for name, tensor in tiny().visual.state_dict().items()}
+    state, _ = run(config, steps=2)
+    moved = {name for name, tensor in state.model.visual.state_dict().items() if not torch.equal(before[name], tensor)}
+    assert moved and not any("resblocks" in name or "conv1" in name for name in moved)
+    assert "ln_post.weight" in moved
+    assert not any("conv1" in name for name in state.average)
+
+
 def test_the_tower_waits_while_heads_learn_first():
     config = replace(CONFIG, heads_first=2)
     before = tiny().visual.state_dict()

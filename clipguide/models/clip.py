@@ -53,6 +53,8 @@ def build_network(config: dict[str, Any], bert: BertConfig | None = None) -> nn.
     import_torchvision()
     import open_clip
 
+    import clipguide.models.resnet_thin  # noqa: F401  names itself to timm
+
     config = dict(config)
     custom = config.pop("custom_text", False) or "timm_model_name" in config["vision_cfg"] or bert is not None
     if bert is None:
