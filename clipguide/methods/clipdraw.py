@@ -36,7 +36,7 @@ GROUND = 0.4  # of the strokes that start from a photo are dealt out evenly, the
 
 
 class Settings(Composed, Drawing):
-    steps: int = Field(200, ge=0, le=100_000, description="updates of the drawing")
+    steps: int = Field(120, ge=0, le=100_000, description="updates of the drawing, those of the underpainting included")
     cutouts: int = Field(8, ge=1, le=1024, description="views of the drawing that CLIP judges in a step")
     filled: float | None = Field(
         None, ge=0, le=1, description="share of the shapes that are areas; else 0.25 in paint and watercolour, or 0"
