@@ -34,7 +34,7 @@ class Page:
 
     def _form(self) -> None:
         names = editing()
-        first = next(iter(names))
+        first = jobs.PHOTO_METHOD if jobs.PHOTO_METHOD in names else next(iter(names))
         self.photos = gr.File(
             label="Photos", file_count="multiple", height=180, interactive=True, elem_id="batch-photos"
         )

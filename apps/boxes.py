@@ -67,7 +67,7 @@ class Painter(gr.ImageEditor):
             buttons=[],
             interactive=True,
             elem_id=elem_id,
-            placeholder="Drop a photo here, then paint where the style goes",
+            placeholder="Drop a photo here",
         )
         self.root = root
 

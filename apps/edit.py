@@ -15,6 +15,7 @@ from apps.runner import Job
 from apps.studio import Studio, example, methods, needs_photo, own_options, texts
 from clipguide import images
 from clipguide.errors import UserError
+from clipguide.jobs import PHOTO_METHOD
 from clipguide.options import MIN_SIDE, Common, options
 
 UPFRONT = ("strength", "keep", "steps")  # settings that stand beside the photo, where a method has them
@@ -43,7 +44,7 @@ class Page:
 
     def _form(self) -> None:
         names = editing()
-        first = next(iter(names))
+        first = PHOTO_METHOD if PHOTO_METHOD in names else next(iter(names))
         self.photo = boxes.Painter(self.studio.root, "Photo", elem_id="edit-photo")
         self.hint = gr.Markdown(self._hint(first), elem_classes="hint")
         self.prompt = gr.Textbox(
@@ -72,7 +73,7 @@ class Page:
         with gr.Row():
             self.start = gr.Button("Start", variant="primary", elem_id="edit-start", scale=2)
             self.stop = gr.Button("Stop", interactive=False, elem_id="edit-stop")
-        self.stage = gr.HTML(stage.EMPTY.replace("Say what you want to see", "Choose a photo"), elem_id="edit-stage")
+        self.stage = gr.HTML(stage.EMPTY.replace("Say what you want to see", "Choose a photo"), padding=False, elem_id="edit-stage")
         self.slider = gr.ImageSlider(
             label="Before and after",
             visible=False,

@@ -33,8 +33,8 @@ class Page:
             self.refresh = gr.Button("Refresh", scale=0, min_width=120, elem_id="history-refresh")
         self.gallery = gr.Gallery(
             label="Runs, newest first",
+            show_label=False,
             columns=8,
-            height=430,
             object_fit="contain",
             allow_preview=False,
             fit_columns=False,
@@ -43,7 +43,7 @@ class Page:
         )
         with gr.Row(elem_classes="columns"):
             with gr.Column(scale=5, min_width=320):
-                self.stage = gr.HTML(NOTHING, elem_id="history-stage")
+                self.stage = gr.HTML(NOTHING, padding=False, elem_id="history-stage")
             with gr.Column(scale=5, min_width=320):
                 with gr.Row():
                     self.open = gr.Button("Open in Make", interactive=False, min_width=130, elem_id="history-open")
@@ -53,7 +53,7 @@ class Page:
                     self.video = gr.Button("Make a video", interactive=False, min_width=130)
                     self.delete = gr.Button("Delete", variant="stop", interactive=False, min_width=110)
                     self.sure = gr.Button("Yes, delete it", variant="stop", visible=False, elem_id="history-sure")
-                self.details = gr.HTML(elem_id="history-details")
+                self.details = gr.HTML(padding=False, elem_id="history-details")
                 self.files = gr.File(label="Download", file_count="multiple", interactive=False, visible=False)
         self._events()
 

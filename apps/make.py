@@ -72,6 +72,13 @@ class Page:
         with gr.Row():
             self.start = gr.Button("Start", variant="primary", elem_id="start", scale=2)
             self.stop = gr.Button("Stop", interactive=False, elem_id="stop")
+        with gr.Accordion("Leave out, image prompts, start image", open=False) as self.more:
+            negative = gr.Textbox(label="Leave out", placeholder="text | blurry", max_lines=2, interactive=True)
+            with gr.Row():
+                pictures = gr.File(label="Image prompts", file_count="multiple", height=120, interactive=True)
+                weight = gr.Slider(-2, 2, 1, step=0.1, label="Their weight", interactive=True)
+            start = boxes.Picture(self.studio.root, "Start image", elem_id="start-image")
+            video = gr.Checkbox(True, label="Keep frames for a video", interactive=True)
         names = methods()
         method = gr.Dropdown(
             list(names), value=DEFAULT, label="Method", info=names[DEFAULT], interactive=True, elem_id="method"
@@ -84,17 +91,10 @@ class Page:
             seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=110, interactive=True, elem_id="seed")
             self.dice = gr.Button("🎲 Roll", scale=0, min_width=96, elem_id="dice")
         self.own = gr.Column()  # of the method's own settings
-        with gr.Accordion("Leave out, image prompts, start image", open=False) as self.more:
-            negative = gr.Textbox(label="Leave out", placeholder="text | blurry", max_lines=2, interactive=True)
-            with gr.Row():
-                pictures = gr.File(label="Image prompts", file_count="multiple", height=120, interactive=True)
-                weight = gr.Slider(-2, 2, 1, step=0.1, label="Their weight", interactive=True)
-            start = boxes.Picture(self.studio.root, "Start image", elem_id="start-image")
-            video = gr.Checkbox(True, label="Keep frames for a video", interactive=True)
         return Ask(prompt, negative, pictures, weight, method, preset, aspect, side, seed, start, video)
 
     def _result(self) -> None:
-        self.stage = gr.HTML(stage.EMPTY, elem_id="stage")
+        self.stage = gr.HTML(stage.EMPTY, padding=False, elem_id="stage")
         with gr.Row():
             self.go_on = gr.Button("Continue", elem_id="continue", min_width=120)
             self.vary = gr.Button("Variations", elem_id="variations", min_width=120)

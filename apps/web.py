@@ -116,6 +116,16 @@ def theme() -> gr.themes.Base:
         font_mono=["ui-monospace", "monospace"],
     )
     return look.set(
+        block_padding="0",
+        input_border_width="1px",
+        input_border_color="*border_color_primary",
+        input_shadow="none",
+        checkbox_label_border_width="1px",
+        checkbox_label_border_color="*border_color_primary",
+        checkbox_label_shadow="none",
+        button_secondary_border_color="*border_color_primary",
+        button_border_width="1px",
+        button_primary_border_color="*primary_500",
         block_title_background_fill="none",
         block_title_padding="0",
         block_title_text_color="*body_text_color",
