@@ -26,12 +26,13 @@ class VqganConfig:
     small: int = 64  # px, side of the crops at first
     large: int = 128
     grow: float = 0.4  # share of the steps with small crops
-    free: int = 800  # steps without quantisation; the codebook is then drawn from what the encoder says
+    free: int = 2400  # steps without quantisation; the codebook is then drawn from what the encoder says
     rate: float = 1e-3
     warmup: int = 100
     settle: float = 0.55
     commit: float = 0.25  # weight of the pull of z to its code (van den Oord et al., arXiv 1711.00937)
     squared: float = 1.0  # weight of the squared error, beside the absolute one
+    colour: float = 20.0  # weight of the squared error of means over 8 x 8 px: hues are learned late without it
     perceptual: float = 0.4
     adversary: float = 0.03
     adversary_from: float = 0.65  # share of the steps after which the discriminator counts; it learns a bit before

@@ -108,8 +108,8 @@ def update(
     codes, losses = quantise(state, z, config, rng)
     drawn = state.vqgan.draw(codes)
     losses |= {"absolute": (drawn - images).abs().mean(), "squared": F.mse_loss(drawn, images)}
-    losses["perceptual"] = distance(drawn, images)
-    weights = {"absolute": 1.0, "commit": config.commit, "squared": config.squared, "perceptual": config.perceptual}
+    losses |= {"colour": F.mse_loss(means(drawn), means(images)), "perceptual": distance(drawn, images)}
+    weights = {"absolute": 1.0} | {name: getattr(config, name) for name in losses if name != "absolute"}
     if share >= config.adversary_from:
         state.critic.requires_grad_(False)
         losses["adversary"], weights["adversary"] = -state.critic(drawn).mean(), config.adversary
@@ -118,6 +118,10 @@ def update(
     if judged:
         losses["critic"] = judge(state, images, drawn.detach())
     return {name: value.item() for name, value in losses.items()}
+
+
+def means(images: Tensor) -> Tensor:
+    return F.avg_pool2d(images, 8)
 
 
 def quantise(
