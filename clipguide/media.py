@@ -7,7 +7,7 @@ for which words in a style it is taken where the user names none.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from typing import Literal, TypeVar
 
@@ -19,7 +19,7 @@ from clipguide.brief import Brief
 from clipguide.canvases import starts
 from clipguide.canvases.fourier import Fourier
 from clipguide.canvases.grid import Grid
-from clipguide.canvases.looks import LOOKS, LookName
+from clipguide.canvases.looks import LOOKS, Look
 from clipguide.canvases.pyramid import Pyramid
 from clipguide.canvases.snap import Snap
 from clipguide.canvases.strokes import Rates, Strokes
@@ -36,6 +36,8 @@ Medium = Callable[[Tensor, Brief, float], Canvas]
 MORTAR = "#d8d3c8"
 CELLS = 48  # along the photo's longer side
 STROKES = 900
+# a photo is too dark for glazes that darken each other: these lie one over the other
+WASH = replace(LOOKS["watercolour"], start=(4.0, 12.0), opacity=(0.15, 0.6), darkest=0.1, multiply=False, filled=0.0)
 
 
 def _pixels(photo: Tensor, brief: Brief, lr: float) -> Canvas:
@@ -57,14 +59,14 @@ def _grid(
 
 
 def _strokes(
-    look: LookName, broad: float, photo: Tensor, brief: Brief, lr: float, *, count: int = STROKES
+    look: Look, broad: float, photo: Tensor, brief: Brief, lr: float, *, count: int = STROKES
 ) -> Canvas:
     """Strokes along the photo's contours, in its colours, on white paper, `broad` times as wide as on bare paper."""
-    amount, rng = starts.Amount(count, filled=LOOKS[look].filled / 2), brief.rng()
-    drawn = [starts.along(photo.cpu(), amount, LOOKS[look], rng, spread=0.6) for _ in range(brief.batch)]
+    amount, rng = starts.Amount(count, filled=look.filled / 2), brief.rng()
+    drawn = [starts.along(photo.cpu(), amount, look, rng, spread=0.6) for _ in range(brief.batch)]
     paths = Paths(**{f.name: torch.cat([getattr(each, f.name) for each in drawn]) for f in fields(Paths)})
     paths.widths.mul_(broad)
-    return Strokes(paths, _size(photo), LOOKS[look], rates=Rates(points=25 * lr, width=10 * lr, colour=1.5 * lr))
+    return Strokes(paths, _size(photo), look, rates=Rates(points=25 * lr, width=10 * lr, colour=1.5 * lr))
 
 
 MEDIA: dict[MediumName, tuple[Medium, tuple[str, ...]]] = {
@@ -73,12 +75,12 @@ MEDIA: dict[MediumName, tuple[Medium, tuple[str, ...]]] = {
         partial(_grid, "tessera", 64, count=56, fabric=MORTAR), ("mosaic", "tesserae", "stained glass", "tiles")
     ),
     "stitches": (partial(_grid, "stitch", 32, fabric="linen"), ("stitch", "embroider", "knit", "tapestry")),
-    "crayon": (partial(_strokes, "crayon", 2.0, count=1200), ("crayon", "coloured pencil", "colored pencil", "pastel")),
-    "charcoal": (partial(_strokes, "charcoal", 1.0), ("charcoal", "pencil", "sketch")),
-    "ink": (partial(_strokes, "ink", 1.0), ("ink", "pen drawing", "line art", "etching")),
-    "watercolour": (partial(_strokes, "watercolour", 0.5), ("watercolour", "watercolor", "wash")),
+    "crayon": (partial(_strokes, LOOKS["crayon"], 2.0, count=1200), ("crayon", "coloured pencil", "pastel")),
+    "charcoal": (partial(_strokes, LOOKS["charcoal"], 1.0), ("charcoal", "pencil", "sketch")),
+    "ink": (partial(_strokes, LOOKS["ink"], 1.0), ("ink", "pen drawing", "line art", "etching")),
+    "watercolour": (partial(_strokes, WASH, 1.0, count=700), ("watercolour", "watercolor", "wash")),
     "paint": (
-        partial(_strokes, "paint", 2.0), ("oil paint", "van gogh", "starry night", "impasto", "brush", "acrylic")
+        partial(_strokes, LOOKS["paint"], 2.0), ("oil paint", "van gogh", "impasto", "brush", "acrylic")
     ),
     "pixels": (_pixels, ()),
     "spectrum": (_spectrum, ()),

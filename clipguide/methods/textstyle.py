@@ -34,7 +34,9 @@ class Settings(Styling):
     direction: float = Field(1.0, ge=0, le=100, description="weight of the way from the source to the words")
     patches: float = Field(1.0, ge=0, le=100, description="weight of the patches' direction: the texture")
     extent: float = Field(0.5, gt=0, le=1, description="side of a patch, as a share of the photo's shorter side")
-    gist: float = Field(1.0, ge=0, le=100, description="weight of the photo's own colours and large shapes")
+    gist: float | None = Field(
+        None, ge=0, le=100, description="weight of the photo's colours and large shapes; else 1, or 0 in pixels"
+    )
     content: float = Field(0.05, ge=0, le=100, description="weight of the photo's things; higher keeps more")
     smooth: float = Field(0.5, ge=0, le=100, description="weight of total variation; higher is calmer")
     average: float = Field(0.9, ge=0, lt=1, description="moving average of the picture; 0 shows the last step")
@@ -54,7 +56,7 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     canvas = Averaged(MEDIA[medium][0](photo.small, brief, settings.lr), settings.average)
     steps = optimise(
         photo.confined(canvas, always=True).to(models.device),
-        _terms(brief, settings, models, photo),
+        _terms(brief, settings, models, photo, medium),
         steps=settings.steps,
         seconds=brief.seconds,
         seed=brief.seed,
@@ -65,7 +67,7 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     yield from finished(steps, photo)
 
 
-def _terms(brief: Brief, settings: Settings, models: Models, photo: Photo) -> list[Term]:
+def _terms(brief: Brief, settings: Settings, models: Models, photo: Photo, medium: MediumName) -> list[Term]:
     judges = models.judges(settings.clip)
     sentences = settings.templates
     aims = [style_aim(judge.encoder, brief.prompts, photo.small, settings.source, sentences) for judge in judges]
@@ -76,7 +78,7 @@ def _terms(brief: Brief, settings: Settings, models: Models, photo: Photo) -> li
     terms = [
         *direction_terms(judges, aims, views, near, weights, 0.0),
         *(term.times(settings.words) for term in words),
-        Term("gist", gist(photo.small), settings.gist),
+        Term("gist", gist(photo.small), float(medium not in SOFT) if settings.gist is None else settings.gist),
         Term("content", content(models.features(settings.features)), settings.content),
         Term("smooth", smooth(), settings.smooth),
     ]
