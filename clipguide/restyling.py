@@ -1,17 +1,15 @@
-"""What the methods share that train a restyler: their settings, what guides it, and the loop."""
+"""What the methods share that train a restyler: their settings, and what guides it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from pydantic import Field
 from torch import Tensor
 
-from clipguide import schedules
 from clipguide.brief import Brief
 from clipguide.canvases.restyled import Restyled
-from clipguide.core import Canvas, Step, Term, optimise
+from clipguide.core import Term
 from clipguide.cutouts import crops, patches
 from clipguide.losses.content import content
 from clipguide.losses.direction import direction_terms, style_aim
@@ -50,20 +48,6 @@ def guidance(brief: Brief, settings: Restyling, models: Models, photos: Tensor) 
         Term("content", content(models.features(settings.features)), settings.content),
         Term("smooth", smooth(), settings.smooth),
     ]
-
-
-def train(brief: Brief, settings: Restyling, canvas: Canvas, terms: Sequence[Term]) -> Iterator[Step]:
-    """Follows the terms, with a short warm-up and a cosine schedule; see `core.optimise`."""
-    return optimise(
-        canvas,
-        terms,
-        steps=settings.steps,
-        seconds=brief.seconds,
-        seed=brief.seed,
-        chunks=settings.chunks,
-        lr_scale=schedules.cosine(0.1, warm_up=0.05),
-        resume=brief.resume,
-    )
 
 
 def large(canvas: Restyled, photo: Photo, tile: int) -> Tensor:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from clipguide.brief import Brief
 from clipguide.canvases.restyled import Restyled
 from clipguide.core import Step
+from clipguide.loop import follow
 from clipguide.models.restyler import Restyler
-from clipguide.restyling import Restyling, guidance, large, train
+from clipguide.restyling import Restyling, guidance, large
 from clipguide.styling import finished, open_photo
 from clipguide.weights import Models
 
@@ -26,5 +27,5 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     restyler = Restyler(settings.width, copies=brief.batch, rng=brief.rng())
     canvas = Restyled(photo.small.expand(brief.batch, -1, -1, -1), restyler, lr=settings.lr)
     terms = guidance(brief, settings, models, photo.small)
-    steps = train(brief, settings, photo.confined(canvas).to(models.device), terms)
+    steps = follow(photo.confined(canvas), terms, brief, settings, models)
     yield from finished(steps, photo, (lambda: large(canvas, photo, settings.tile)) if settings.tile else None)

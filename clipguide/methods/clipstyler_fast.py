@@ -20,9 +20,10 @@ from clipguide.canvases.confined import Confined
 from clipguide.canvases.restyled import Restyled
 from clipguide.core import Step, optimise
 from clipguide.errors import UserError
+from clipguide.loop import follow
 from clipguide.models.restyler import Restyler, open_restyler
 from clipguide.ops.confine import confine
-from clipguide.restyling import Restyling, guidance, large, train
+from clipguide.restyling import Restyling, guidance, large
 from clipguide.styling import Photo, finished, open_photo
 from clipguide.weights import Models, keep
 
@@ -55,7 +56,7 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     batch = min(settings.photo_batch, len(photos))
     canvas = Restyled(photos, restyler, lr=settings.lr, batch=batch, about=about).to(models.device)
     confined = canvas if settings.keep == "none" else Confined(canvas, photo.small, keep=settings.keep)
-    steps = train(brief, settings, confined, guidance(brief, settings, models, photos[:8]))
+    steps = follow(confined, guidance(brief, settings, models, photos[:8]), brief, settings, models)
     steps = (replace(step, image=_shown(restyler, photo)) for step in steps)  # not the batch, but the wanted photo
     for step in finished(steps, photo, (lambda: large(canvas, photo, settings.tile)) if settings.tile else None):
         if step.last and settings.name is not None:

@@ -8,12 +8,13 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from clipguide import images, palettes, schedules
+from clipguide import images, palettes
 from clipguide.brief import Brief
 from clipguide.canvases.grid import Grid
 from clipguide.canvases.snap import Dither, Snap
-from clipguide.core import Step, Term, optimise
+from clipguide.core import Step, Term
 from clipguide.cutouts import crops
+from clipguide.loop import follow
 from clipguide.losses.guidance import Composed, guidance
 from clipguide.losses.opacity import opacity
 from clipguide.ops.cells import Shape, Symmetry, cells
@@ -52,16 +53,7 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     terms = guidance(brief, settings, judges, cutouts)
     if settings.transparent:
         terms.append(Term("clear", opacity(), settings.clear))
-    yield from optimise(
-        grid.to(models.device),
-        terms,
-        steps=settings.steps,
-        seconds=brief.seconds,
-        seed=brief.seed,
-        chunks=settings.chunks,
-        lr_scale=schedules.cosine(0.1, warm_up=0.05),
-        resume=brief.resume,
-    )
+    yield from follow(grid, terms, brief, settings, models)
 
 
 def _grid(brief: Brief, settings: Settings) -> Grid:

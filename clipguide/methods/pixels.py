@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from clipguide import images, schedules
+from clipguide import images
 from clipguide.brief import Brief
 from clipguide.canvases.averaged import Averaged
 from clipguide.canvases.pixels import Pixels
-from clipguide.core import Step, optimise
+from clipguide.core import Step
 from clipguide.cutouts import crops
+from clipguide.loop import follow
 from clipguide.losses.guidance import Composed, guidance
 from clipguide.weights import Models
 
@@ -29,13 +30,4 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     if brief.init is not None:
         pixels.load(images.read(brief.init, brief.size))
     terms = guidance(brief, settings, judges, cutouts)
-    yield from optimise(
-        Averaged(pixels, settings.average).to(models.device),
-        terms,
-        steps=settings.steps,
-        seconds=brief.seconds,
-        seed=brief.seed,
-        chunks=settings.chunks,
-        lr_scale=schedules.cosine(0.1, warm_up=0.05),
-        resume=brief.resume,
-    )
+    yield from follow(Averaged(pixels, settings.average), terms, brief, settings, models)

@@ -14,10 +14,11 @@ from clipguide.brief import Brief
 from clipguide.canvases import starts
 from clipguide.canvases.drawing import Drawing, canvas
 from clipguide.canvases.looks import LOOK_HELP, LOOKS, LookName
-from clipguide.core import Step, Term, optimise
+from clipguide.core import Step, Term
 from clipguide.cutouts import crops, on, whole
 from clipguide.encoders import Judge
 from clipguide.errors import UserError
+from clipguide.loop import follow
 from clipguide.losses.likeness import likeness, occlusion
 from clipguide.losses.prompt import prompt, prompt_terms, seen_alike
 from clipguide.options import Guided
@@ -50,16 +51,9 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     salient = occlusion(judges[0].encoder, photo)
     rng, amount, look = brief.rng(), settings.amount(), LOOKS[settings.look]
     paths = starts.along(photo, amount, look, rng, saliency=salient, batch=brief.batch)
-    yield from optimise(
-        canvas(brief, settings, paths).to(models.device),
-        _terms(brief, settings, judges, photo.to(models.device), paper),
-        steps=settings.steps,
-        seconds=brief.seconds,
-        seed=brief.seed,
-        chunks=settings.chunks,
-        lr_scale=schedules.cosine(0.1),
-        resume=brief.resume,
-    )
+    terms = _terms(brief, settings, judges, photo.to(models.device), paper)
+    drawing = canvas(brief, settings, paths)
+    yield from follow(drawing, terms, brief, settings, models, lr_scale=schedules.cosine(0.1))
 
 
 def _photo(brief: Brief, settings: Settings, paper: Tensor) -> Tensor:

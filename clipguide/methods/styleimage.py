@@ -17,9 +17,10 @@ from clipguide.brief import Brief, Prompt
 from clipguide.canvases.restyled import Restyled
 from clipguide.core import Step, Term
 from clipguide.errors import UserError
+from clipguide.loop import follow
 from clipguide.losses.texture import texture
 from clipguide.models.restyler import Restyler
-from clipguide.restyling import Restyling, guidance, large, train
+from clipguide.restyling import Restyling, guidance, large
 from clipguide.styling import finished, fitted, open_photo
 from clipguide.weights import Models
 
@@ -46,5 +47,5 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     pictures = [fitted(images.read(style.image).to(models.device), brief.size) for style in styles]
     surface = texture(models.features(settings.features), pictures, [style.weight for style in styles])
     terms = [*guidance(brief, settings, models, photo.small), Term("texture", surface, settings.texture)]
-    steps = train(brief, settings, photo.confined(canvas).to(models.device), terms)
+    steps = follow(photo.confined(canvas), terms, brief, settings, models)
     yield from finished(steps, photo, (lambda: large(canvas, photo, settings.tile)) if settings.tile else None)

@@ -10,11 +10,11 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from clipguide import schedules
 from clipguide.brief import Brief
 from clipguide.canvases.averaged import Averaged
-from clipguide.core import Step, Term, optimise
+from clipguide.core import Step, Term
 from clipguide.cutouts import crops, patches
+from clipguide.loop import follow
 from clipguide.losses.content import content
 from clipguide.losses.direction import direction_terms, style_aim
 from clipguide.losses.gist import gist
@@ -54,17 +54,8 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     if medium not in SOFT:
         photo = replace(photo, detail=0.0)  # cells and strokes are as fine as they are
     canvas = Averaged(MEDIA[medium][0](photo.small, brief, settings.lr), settings.average)
-    steps = optimise(
-        photo.confined(canvas, always=True).to(models.device),
-        _terms(brief, settings, models, photo, medium),
-        steps=settings.steps,
-        seconds=brief.seconds,
-        seed=brief.seed,
-        chunks=settings.chunks,
-        lr_scale=schedules.cosine(0.1, warm_up=0.05),
-        resume=brief.resume,
-    )
-    yield from finished(steps, photo)
+    terms = _terms(brief, settings, models, photo, medium)
+    yield from finished(follow(photo.confined(canvas, always=True), terms, brief, settings, models), photo)
 
 
 def _terms(brief: Brief, settings: Settings, models: Models, photo: Photo, medium: MediumName) -> list[Term]:

@@ -13,16 +13,17 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from clipguide import images, schedules
+from clipguide import images
 from clipguide.brief import Brief, Prompt
 from clipguide.canvases.averaged import Averaged
 from clipguide.canvases.fourier import Fourier
 from clipguide.canvases.layer import Layer
 from clipguide.canvases.pyramid import Pyramid
 from clipguide.canvases.rolled import Rolled
-from clipguide.core import Canvas, Step, Term, optimise
+from clipguide.core import Canvas, Step, Term
 from clipguide.cutouts import crops
 from clipguide.errors import UserError
+from clipguide.loop import follow
 from clipguide.losses.content import content
 from clipguide.losses.prompt import embed, prompt, prompt_terms
 from clipguide.losses.smooth import smooth
@@ -148,13 +149,4 @@ def _surface(settings: Settings, models: Models, parts: Sequence[Wanted], of: st
 def _optimise(
     brief: Brief, settings: Settings, models: Models, canvas: Canvas, terms: Sequence[Term]
 ) -> Iterator[Step]:
-    return optimise(
-        canvas.to(models.device),
-        [*terms, Term("smooth", smooth(), settings.smooth)],
-        steps=settings.steps,
-        seconds=brief.seconds,
-        seed=brief.seed,
-        chunks=settings.chunks,
-        lr_scale=schedules.cosine(0.1, warm_up=0.05),
-        resume=brief.resume,
-    )
+    return follow(canvas, [*terms, Term("smooth", smooth(), settings.smooth)], brief, settings, models)

@@ -1,0 +1,35 @@
+"""The loop as a method runs it: a brief says the seed and the time, its settings the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from clipguide import schedules
+from clipguide.brief import Brief
+from clipguide.core import Canvas, Step, Term, optimise
+from clipguide.options import Guided
+from clipguide.weights import Models
+
+COOLING = schedules.cosine(0.1, warm_up=0.05)  # a short warm-up, then down to a tenth
+
+
+def follow(
+    canvas: Canvas,
+    terms: Sequence[Term],
+    brief: Brief,
+    settings: Guided,
+    models: Models,
+    *,
+    lr_scale: Callable[[float], float] = COOLING,
+) -> Iterator[Step]:
+    """Yields the steps of `core.optimise`, on the models' device."""
+    return optimise(
+        canvas.to(models.device),
+        terms,
+        steps=settings.steps,
+        seconds=brief.seconds,
+        seed=brief.seed,
+        chunks=settings.chunks,
+        lr_scale=lr_scale,
+        resume=brief.resume,
+    )
