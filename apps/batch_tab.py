@@ -151,8 +151,6 @@ class Page:
         work = await asyncio.to_thread(self._find, name.rpartition("/")[2])
         try:
             if work.over:
-                work.become("waiting")
-                work.asked_to_stop = False
                 self.studio.runner.add(work)
         except UserError as error:
             raise uploads.refused(error) from None
@@ -191,4 +189,3 @@ class Page:
         work = self.studio.runner.find_work(name)
         if work is not None:
             self.studio.runner.stop(work)
-

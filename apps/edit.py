@@ -73,7 +73,9 @@ class Page:
         with gr.Row():
             self.start = gr.Button("Start", variant="primary", elem_id="edit-start", scale=2)
             self.stop = gr.Button("Stop", interactive=False, elem_id="edit-stop")
-        self.stage = gr.HTML(stage.EMPTY.replace("Say what you want to see", "Choose a photo"), padding=False, elem_id="edit-stage")
+        self.stage = gr.HTML(
+            stage.EMPTY.replace("Say what you want to see", "Choose a photo"), padding=False, elem_id="edit-stage"
+        )
         self.slider = gr.ImageSlider(
             label="Before and after",
             visible=False,

@@ -28,7 +28,9 @@ class Page:
         self.studio, self.making, self.tabs = studio, making, tabs
         self.names, self.run = gr.State([]), gr.State("")
         with gr.Row(elem_classes="ends"):
-            self.search = gr.Textbox(label="Search", placeholder="words of the prompt", max_lines=1, interactive=True)
+            self.search = gr.Textbox(
+                label="Search", placeholder="words of the prompt", max_lines=1, elem_id="history-search"
+            )
             self.page = gr.Number(1, label="Page", precision=0, minimum=1, interactive=True, scale=0, min_width=110)
             self.refresh = gr.Button("Refresh", scale=0, min_width=120, elem_id="history-refresh")
         self.gallery = gr.Gallery(
@@ -50,11 +52,15 @@ class Page:
                     self.again = gr.Button("Run again", interactive=False, min_width=110, elem_id="history-again")
                     self.go_on = gr.Button("Continue", interactive=False, min_width=110, elem_id="history-continue")
                 with gr.Row():
-                    self.video = gr.Button("Make a video", interactive=False, min_width=130)
-                    self.delete = gr.Button("Delete", variant="stop", interactive=False, min_width=110)
+                    self.video = gr.Button("Make a video", interactive=False, min_width=130, elem_id="history-video")
+                    self.delete = gr.Button(
+                        "Delete", variant="stop", interactive=False, min_width=110, elem_id="history-delete"
+                    )
                     self.sure = gr.Button("Yes, delete it", variant="stop", visible=False, elem_id="history-sure")
                 self.details = gr.HTML(padding=False, elem_id="history-details")
-                self.files = gr.File(label="Download", file_count="multiple", interactive=False, visible=False)
+                self.files = gr.File(
+                    label="Download", file_count="multiple", interactive=False, visible=False, elem_id="history-files"
+                )
         self._events()
 
     @property

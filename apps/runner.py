@@ -121,9 +121,11 @@ class Runner:
         return job
 
     def add(self, work: Work) -> None:
-        """Puts other work in the line.  UserError when too many wait."""
+        """Puts other work in the line, again where it was stopped.  UserError when too many wait."""
         with self._lock:
             self._refuse_a_crowd()
+            work.asked_to_stop = False
+            work.become("waiting")
             self._put(work)
 
     def _refuse_a_crowd(self) -> None:

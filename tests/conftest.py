@@ -18,3 +18,12 @@ def models() -> TinyModels:
 def tick() -> Tick:
     """The first of ten steps, with dice of its own."""
     return make_tick()
+
+
+@pytest.fixture
+def place(tmp_path, models):
+    """The web page's studio over an empty folder."""
+    from studios import opened  # wants gradio
+
+    with opened(tmp_path / "runs", models) as studio:
+        yield studio

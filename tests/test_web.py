@@ -2,8 +2,6 @@
 
 import io
 import threading
-import time
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,37 +10,13 @@ pytest.importorskip("gradio")
 
 from doubles import TinyModels
 from PIL import Image
+from studios import PATIENCE, SMALL, picture, until
 
-from apps import batch_tab, compare, controls, http_api, order, stage, studio, uploads, web
-from apps.runner import Runner
-from apps.safety import Screen
+from apps import compare, controls, http_api, order, stage, studio, uploads, web
 from clipguide import images, runs
 from clipguide.errors import UserError
 from clipguide.methods import METHODS
 from clipguide.options import Common, options, show
-
-SMALL = {"size": (32, 32), "steps": 4, "cutouts": 2}
-PATIENCE = 120  # seconds, on a busy machine
-
-
-@pytest.fixture
-def place(tmp_path, models):
-    """A studio over an empty folder."""
-    runner = Runner(models, tmp_path / "runs")
-    yield studio.Studio(models, tmp_path / "runs", runner, Screen())
-    runner.close()
-
-
-def until(true, what="it"):
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end, f"{what} took too long"
-        time.sleep(0.02)
-
-
-def picture(path: Path, size=(40, 30), colour="red") -> Path:
-    Image.new("RGB", size, colour).save(path)
-    return path
 
 
 def test_a_run_goes_on_without_a_watcher_and_keeps_its_picture(place):
@@ -85,25 +59,6 @@ def test_the_stage_escapes_what_people_write(place):
     until(lambda: job.over)
     shown = stage.render(job, place.runner, place.screen)
     assert "<script>" not in shown and "&lt;script&gt;" in shown and "data:image/png;base64," in shown
-
-
-def test_a_batch_makes_what_it_can(place, tmp_path):
-    page = batch_tab.Page.__new__(batch_tab.Page)
-    page.studio = place
-    broken = tmp_path / "broken.png"
-    broken.write_text("no picture")
-    photos = [str(picture(tmp_path / "a.png")), str(broken), str(picture(tmp_path / "b.png", (30, 40)))]
-    work = page._plan(photos, "mosaic\nink", "pixels", 2, 32)
-    place.runner.add(work)
-    until(lambda: work.over)
-    assert work.state == "done", work.error
-    assert sorted(work.results) == ["a-ink", "a-mosaic", "b-ink", "b-mosaic"]
-    assert {result.state for result in work.results.values()} == {"done"}
-    with zipfile.ZipFile(work.folder / batch_tab.ZIP) as archive:
-        assert {"a-ink.png", "contact-sheet.png", "manifest.jsonl"} <= set(archive.namelist())
-    shown = batch_tab.table(work)
-    assert "4 of 4 done, 1 refused" in shown and "broken.png is no picture" in shown
-    assert images.read(work.folder / "b-ink.png").shape[-2:] == (32, 24)
 
 
 def test_a_run_is_found_by_its_name_alone(place, tmp_path):

@@ -1,4 +1,4 @@
-"""What people do with the page, in a real browser, with the bundled CLIP.  `make test-app` runs it."""
+"""What people do with the page, in a real browser, with the bundled CLIP.  `make test-app` runs it, top to bottom."""
 
 import os
 import struct
@@ -7,11 +7,17 @@ import zlib
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
+from sklearn.datasets import load_sample_image
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 SHOTS = Path(__file__).parents[2] / "docs/app"
-OVER = "/^(Done|Stopped)/.test(document.querySelector('%s figcaption p')?.innerText || '')"
+NIGHT = "a painting of a starry night sky"
+NAMELESS = """() => [...document.querySelectorAll("input, textarea, select, button, [role=slider]")]
+    .filter(each => each.offsetParent && each.type !== "file" && each.getAttribute("aria-hidden") !== "true")
+    .filter(each => !(each.labels?.length || each.innerText?.trim() || each.title || each.placeholder
+        || each.getAttribute("aria-label") || each.getAttribute("aria-labelledby")))
+    .map(each => each.outerHTML.slice(0, 200))"""
 
 
 def shoot(page, name: str) -> None:
@@ -27,20 +33,33 @@ def open_tab(page, name: str) -> None:
     page.get_by_role("tab", name=name).click()
 
 
-def setting(page, accordion: str, name: str, value: str) -> None:
-    """Types a value into a setting that is folded away."""
-    box = page.locator(f"{accordion} .setting-{name} input").first
-    if not box.is_visible():
-        page.locator(f"{accordion} > button, {accordion} button.label-wrap").first.click()
-    box.fill(value)
+def typed(page, box: str, value: object) -> None:
+    page.locator(box).first.fill(str(value))
     page.keyboard.press("Tab")
 
 
-def ask(page, prompt: str, *, side: int = 64, steps: int = 10) -> None:
+def ask(page, prompt: str, *, side: int = 128, steps: int = 40) -> None:
     page.fill("#prompt textarea", prompt)
-    page.locator("#side input[type=number]").fill(str(side))
-    page.keyboard.press("Tab")
-    setting(page, "#advanced", "steps", str(steps))
+    typed(page, "#side input[type=number]", side)
+    typed(page, ".setting-steps input", steps)
+
+
+def reach(page, stage: str, step: int) -> None:
+    """Waits until the picture has come so far, or is over."""
+    page.wait_for_function(
+        """([stage, step]) => {
+            const said = document.querySelector(stage + " figcaption p")?.innerText || "";
+            return Number(/step (\\d+)/.exec(said)?.[1] || 0) >= step || /^(Done|Stopped)/.test(said);
+        }""",
+        arg=[stage, step],
+    )
+
+
+def over(page, stage: str, word: str = "Done") -> None:
+    page.wait_for_function(
+        "([stage, word]) => document.querySelector(stage + ' figcaption p')?.innerText.startsWith(word)",
+        arg=[stage, word],
+    )
 
 
 def frames(page, count: int) -> set[str]:
@@ -53,21 +72,20 @@ def frames(page, count: int) -> set[str]:
     return seen
 
 
-def said(page) -> str:
-    """The page's refusal, which is then closed."""
-    toast = page.locator(".toast-body").last
+def refused(page, expected: str) -> None:
+    """The page says so in one line, which is then closed."""
+    toast = page.locator(".toast-body", has_text=expected).last
     toast.wait_for()
-    text = page.locator(".toast-message-text").last.inner_text()
-    toast.locator("button").click()
-    return text
+    text = toast.locator(".toast-message-text").inner_text().strip()
+    assert expected in text and "\n" not in text, text
+    toast.get_by_role("button").first.click()
+    toast.wait_for(state="hidden")
 
 
-def photo(path: Path, size=(96, 72)) -> Path:
-    image = Image.new("RGB", size, "skyblue")
-    draw = ImageDraw.Draw(image)
-    draw.rectangle((0, size[1] * 0.6, size[0], size[1]), fill="seagreen")
-    draw.ellipse((size[0] * 0.3, size[1] * 0.25, size[0] * 0.6, size[1] * 0.75), fill="orangered")
-    image.save(path)
+def photo(path: Path, name: str = "flower", width: int = 320) -> Path:
+    """One of scikit-learn's sample photos: "flower" or "china"."""
+    picture = Image.fromarray(load_sample_image(f"{name}.jpg"))
+    picture.resize((width, round(picture.height * width / picture.width))).save(path)
     return path
 
 
@@ -86,14 +104,15 @@ def bomb(path: Path, side: int = 20_000) -> Path:
 
 def test_frames_arrive_stop_keeps_the_picture_and_a_restart_finds_it(visit, server):
     page = visit()
-    ask(page, "a red fox in the snow", steps=400)
+    ask(page, NIGHT, side=192, steps=400)
     page.click("#start")
     assert len(frames(page, 3)) == 3
+    reach(page, "#stage", 60)
     shoot(page, "make")
     page.click("#stop")
-    page.wait_for_function(OVER % "#stage")
+    over(page, "#stage", "Stopped")
     kept = page.get_attribute("#stage img", "src")
-    assert kept.startswith("data:image/png") and page.inner_text("#stage figcaption p").startswith("Stopped")
+    assert kept.startswith("data:image/png")
     assert page.outside == [], "the page asked other hosts"
     page.close()
 
@@ -103,9 +122,8 @@ def test_frames_arrive_stop_keeps_the_picture_and_a_restart_finds_it(visit, serv
     page.locator("#history button:has(img)").first.click()
     page.wait_for_selector("#history-stage img")
     assert page.get_attribute("#history-stage img", "src") == kept
-    shoot(page, "history")
     page.click("#history-open")
-    page.wait_for_function("document.querySelector('#prompt textarea').value === 'a red fox in the snow'")
+    page.wait_for_function("night => document.querySelector('#prompt textarea').value === night", arg=NIGHT)
 
 
 def test_a_mask_is_painted_and_the_photo_stylised(visit, server, tmp_path):
@@ -123,51 +141,50 @@ def test_a_mask_is_painted_and_the_photo_stylised(visit, server, tmp_path):
         page.mouse.move(across + step * box["width"] * 0.025, down + (step % 3) * 4)
     page.mouse.up()
     page.fill("#edit-prompt textarea", "a mosaic of coloured tiles")
-    page.locator("#edit-side input[type=number]").fill("64")
-    page.keyboard.press("Tab")
-    setting(page, "#edit-advanced", "steps", "6")
+    typed(page, "#edit-side input[type=number]", 192)
+    typed(page, ".setting-steps input >> visible=true", 40)
     page.click("#edit-start")
-    page.wait_for_function(OVER % "#edit-stage")
+    over(page, "#edit-stage")
     page.wait_for_selector("#edit-slider img")
     shoot(page, "edit")
     made = max(server.runs.glob("*/recipe.json"), key=os.path.getmtime).read_text()
     assert '"mask": "' in made and "uploads" in made, "the painted mask reached the method"
 
 
-def test_bad_uploads_are_refused_in_one_line(visit, tmp_path):
+def test_bad_uploads_are_refused_in_one_line(visit, server, tmp_path):
     page = visit()
     page.locator("button", has_text="image prompts").first.click()
     text = tmp_path / "text.png"
     text.write_text("no picture at all")
     box = page.locator("#start-image input[type=file]").first
-    for path, expected in ((bomb(tmp_path / "bomb.png"), "too many pixels"), (text, "no picture")):
-        box.set_input_files(path)
-        refusal = said(page)
-        assert expected in refusal and "\n" not in refusal.strip(), refusal
-    box.set_input_files(
-        {"name": "../../evil.png", "mimeType": "image/png", "buffer": photo(tmp_path / "a.png").read_bytes()}
-    )
-    page.wait_for_timeout(3000)
-    assert not list(Path(tmp_path).rglob("evil*"))
+    box.set_input_files(bomb(tmp_path / "bomb.png"))
+    refused(page, "too many pixels")
+    box.set_input_files(text)
+    refused(page, "no picture")
+    plain = photo(tmp_path / "a.png").read_bytes()
+    box.set_input_files({"name": "../../evil.png", "mimeType": "image/png", "buffer": plain})
+    refused(page, "no plain name")
+    assert not list(server.folder.rglob("*evil*"))
     page.fill("#prompt textarea", "@/etc/passwd")
     page.click("#start")
-    assert "names a file" in said(page)
+    refused(page, "names a file")
 
 
 def test_two_visitors_at_once_both_finish(visit):
     pages = [visit(), visit(width=390, height=844, scheme="dark")]
-    for number, page in enumerate(pages):
-        ask(page, f"a house, {number}", steps=5)
+    for page, prompt in zip(pages, ("a castle on a hill", "a bicycle"), strict=True):
+        ask(page, prompt)
     for page in pages:
         page.click("#start")
     for page in pages:
-        page.wait_for_function("document.querySelector('#stage figcaption p')?.innerText.startsWith('Done')")
+        over(page, "#stage")
+    pages[1].locator("#stage").scroll_into_view_if_needed()
     shoot(pages[1], "narrow-dark")
 
 
-def test_a_closed_tab_loses_nothing(visit, server):
+def test_a_closed_tab_loses_nothing(visit):
     page = visit()
-    ask(page, "a lighthouse by the sea", steps=12)
+    ask(page, "a lighthouse by the sea")
     page.click("#start")
     frames(page, 1)
     page.close()
@@ -179,11 +196,12 @@ def test_a_closed_tab_loses_nothing(visit, server):
     assert "a lighthouse by the sea" in page.inner_text("#history-details")
 
 
-def test_the_other_tabs_work(visit, tmp_path):
+def test_pictures_are_compared_with_texts_and_models_verified(visit, tmp_path):
     page = visit()
     open_tab(page, "Compare")
-    page.locator("#compare-pictures input[type=file]").set_input_files([photo(tmp_path / f"{n}.png") for n in "ab"])
-    page.fill("#compare-texts textarea", "a red ball on the grass\na blue car")
+    pictures = [photo(tmp_path / f"{name}.png", name) for name in ("flower", "china")]
+    page.locator("#compare-pictures input[type=file]").set_input_files(pictures)
+    page.fill("#compare-texts textarea", "a flower\na palace\na car")
     page.wait_for_timeout(3000)
     page.click("#compare-score")
     page.wait_for_selector("#compare-table table")
@@ -196,26 +214,82 @@ def test_the_other_tabs_work(visit, tmp_path):
     shoot(page, "models")
 
 
-def test_a_batch_of_three_photos_one_of_them_broken(visit, tmp_path):
+def test_a_batch_of_three_photos_one_of_them_broken(visit, server, tmp_path):
     page = visit()
     open_tab(page, "Batch")
     broken = tmp_path / "broken.png"
     broken.write_text("no picture at all")
-    photos = [photo(tmp_path / "beach.png"), broken, photo(tmp_path / "hill.png", (72, 96))]
+    photos = [photo(tmp_path / "flower.png"), broken, photo(tmp_path / "palace.png", "china")]
     page.locator("#batch-photos input[type=file]").set_input_files(photos)
     page.wait_for_timeout(3000)
-    page.fill("#batch-styles textarea", "a mosaic of coloured tiles")
-    for name, value in (("steps", "3"), ("side", "64")):
-        page.locator(f"#batch-{name} input").fill(value)
-        page.keyboard.press("Tab")
+    page.fill("#batch-styles textarea", "a mosaic of coloured tiles\na pencil drawing")
+    typed(page, "#batch-steps input", 20)
+    typed(page, "#batch-side input", 128)
     page.click("#batch-start")
     page.wait_for_function("document.querySelector('#batch-table [role=status]')?.innerText.startsWith('Done')")
     rows = page.locator("#batch-table tbody tr").all_inner_texts()
-    assert len(rows) == 3 and sum("done" in row for row in rows) == 2, rows
+    assert len(rows) == 5 and sum("done" in row for row in rows) == 4, rows
     assert any("broken.png" in row and "no picture" in row for row in rows), rows
     page.wait_for_selector("#batch-sheet img")
     with page.expect_download() as download:
         page.locator("#batch-zip a").first.click()
     with zipfile.ZipFile(download.value.path()) as archive:
-        assert {"manifest.jsonl", "contact-sheet.png"} <= set(archive.namelist()) and len(archive.namelist()) == 4
+        assert {"manifest.jsonl", "contact-sheet.png"} <= set(archive.namelist()) and len(archive.namelist()) == 6
     shoot(page, "batch")
+    page.close()
+
+    server.restart()
+    page = visit()
+    open_tab(page, "Batch")
+    page.locator("#batch-earlier input").click()
+    page.get_by_role("option").first.click()
+    page.wait_for_selector("#batch-sheet img")
+    assert page.locator("#batch-table tbody tr").all_inner_texts() == rows
+
+
+def test_history_shows_makes_again_and_deletes(visit, server):
+    page = visit()
+    open_tab(page, "History")
+    page.fill("#history-search textarea, #history-search input", "starry")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelectorAll('#history button img').length === 1")
+    page.locator("#history button:has(img)").first.click()
+    page.wait_for_selector("#history-stage img")
+    page.click("#history-video")
+    page.wait_for_function("document.querySelector('#history-files')?.innerText.includes('video.mp4')")
+    page.fill("#history-search textarea, #history-search input", "")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelectorAll('#history button img').length > 3")
+    shoot(page, "history")
+
+    page.locator("#history button:has(img)").first.click()
+    page.wait_for_function("document.querySelector('#history-details').innerText.includes('lighthouse')")
+    count = len(list(server.runs.glob("*/recipe.json")))
+    page.click("#history-again")
+    over(page, "#stage")
+    assert len(list(server.runs.glob("*/recipe.json"))) == count + 1
+    open_tab(page, "History")
+    page.click("#history-refresh")
+    page.locator("#history button:has(img)").first.click()
+    page.wait_for_function("document.querySelector('#history-details').innerText.includes('Done')")
+    page.click("#history-delete")
+    page.click("#history-sure")
+    page.wait_for_function("document.querySelector('#history-stage').innerText.includes('Choose a run')")
+    assert len(list(server.runs.glob("*/recipe.json"))) == count
+
+
+def test_every_control_has_a_name_and_the_keyboard_starts_a_picture(visit):
+    page = visit()
+    for tab in ("Make", "Edit", "Batch", "Compare", "History", "Models"):
+        open_tab(page, tab)
+        page.wait_for_timeout(1000)
+        assert page.evaluate(NAMELESS) == [], tab
+    open_tab(page, "Make")
+    page.focus("#prompt textarea")
+    page.keyboard.type("a red boat <b>&amp;</b>")
+    typed(page, "#side input[type=number]", 64)
+    typed(page, ".setting-steps input", 3)
+    page.focus("#prompt textarea")
+    page.keyboard.press("Enter")
+    over(page, "#stage")
+    assert page.get_attribute("#stage img", "alt") == "a red boat <b>&amp;</b>", "shown as it was typed"

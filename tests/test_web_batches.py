@@ -1,0 +1,75 @@
+"""Batches of the page: made, found again after a restart, gone on with."""
+
+import json
+import zipfile
+
+import pytest
+
+pytest.importorskip("gradio")
+
+from studios import picture, until
+
+from apps import batch_tab, batches
+from apps.runner import Runner
+from clipguide import images
+from clipguide.errors import UserError
+
+
+def plan(place, photos, styles):
+    page = batch_tab.Page.__new__(batch_tab.Page)
+    page.studio = place
+    return page._plan([str(photo) for photo in photos], styles, "pixels", 2, 32)
+
+
+def test_a_batch_makes_what_it_can(place, tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_text("no picture")
+    photos = [picture(tmp_path / "a.png"), broken, picture(tmp_path / "b.png", (30, 40))]
+    work = plan(place, photos, "mosaic\nink")
+    place.runner.add(work)
+    until(lambda: work.over)
+    assert work.state == "done", work.error
+    assert sorted(work.results) == ["a-ink", "a-mosaic", "b-ink", "b-mosaic"]
+    assert {result.state for result in work.results.values()} == {"done"}
+    with zipfile.ZipFile(work.folder / batches.ZIP) as archive:
+        assert {"a-ink.png", "contact-sheet.png", "manifest.jsonl"} <= set(archive.namelist())
+    shown = batches.table(work)
+    assert "4 of 4 done, 1 refused" in shown and "broken.png is no picture" in shown
+    assert images.read(work.folder / "b-ink.png").shape[-2:] == (32, 24)
+    again = batches.reopened(place.root, work.folder.name)  # as after a restart
+    assert batches.table(again) == shown and again.left == 0 and again.state == "done"
+
+
+def test_a_batch_that_a_restart_cut_short_is_gone_on_with(place, tmp_path, models):
+    work = plan(place, [picture(tmp_path / "a.png"), picture(tmp_path / "b.png")], "mosaic\nink")
+    stopping = Runner(models, place.root)
+    stopping.add(work)
+    until(lambda: work.results)
+    stopping.close()
+    until(lambda: work.over)
+    again = batches.reopened(place.root, work.folder.name)
+    assert len(again.wanted) == 4 and again.left == work.left
+    if again.left:
+        assert again.state == "stopped"
+    made = {name: result.files for name, result in again.results.items() if result.state == "done"}
+    place.runner.add(again)
+    until(lambda: again.over)
+    assert again.state == "done" and again.left == 0, again.error
+    assert all(again.results[name].files == files for name, files in made.items()), "what was made is made once"
+
+
+def test_batches_are_found_by_name_alone_and_strange_folders_do_no_harm(place, tmp_path):
+    assert batches.every(place.root) == []
+    home = place.root / batches.FOLDER
+    (home / "empty").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/manifest.jsonl").write_text("")
+    (home / "link").symlink_to(tmp_path / "elsewhere")
+    (home / "broken").mkdir()
+    (home / "broken/manifest.jsonl").write_text(json.dumps({"name": "x"}))
+    assert [folder.name for folder in batches.every(place.root)] == ["broken"]
+    for name in ("../../etc", "link", "", "none"):
+        with pytest.raises(UserError, match="no batch"):
+            batches.reopened(place.root, name)
+    with pytest.raises(UserError, match="manifest"):
+        batches.reopened(place.root, "broken")
