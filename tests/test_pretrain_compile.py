@@ -27,7 +27,8 @@ def losses(compiled):
 @pytest.mark.slow
 @pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++"))), reason="there is no C++ compiler here")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
-def test_compiled_towers_have_the_losses_and_weights_of_eager_ones():
+def test_compiled_towers_have_the_losses_and_weights_of_eager_ones(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     torch._dynamo.reset()
     (eager, expected), (compiled, found) = losses(False), losses(True)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 2  # both towers were compiled

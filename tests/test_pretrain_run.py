@@ -107,6 +107,18 @@ def test_bad_input_is_one_line(shards, begin, tmp_path, capsys, arguments, messa
     assert message in said and said.count("\n") == 1
 
 
+def test_a_kept_clip_is_opened_by_its_name(begin, tmp_path, monkeypatch, capsys):
+    import clipguide
+
+    monkeypatch.setenv("CLIPGUIDE_DATA", str(tmp_path / "data"))
+    assert call("keep", begin, "tiny") == 0 and "--clip tiny" in capsys.readouterr().out
+    assert clipguide.load_encoder("tiny", "cpu").size == 32
+    for folder, name, message in ((begin, "clip-mini", "cannot name"), (tmp_path, "none", "cannot be read")):
+        assert call("keep", folder, name) == 2
+        said = capsys.readouterr().err
+        assert message in said and said.count("\n") == 1
+
+
 def test_a_second_run_does_not_overwrite_the_first(shards, begin, tmp_path, capsys):
     common = ["train", "--shards", shards, "--start", begin, "--out", tmp_path / "run", *FAST, "--steps", 1]
     assert call(*common) == 0 and call(*common) == 2
