@@ -33,9 +33,10 @@ EMPTY = f'<figure class="stage">{blank("Say what you want to see, and press <b>S
 
 async def follow(job: Job, studio: Studio) -> AsyncIterator[tuple]:
     """Stage, run, Start, Stop and the files, each time that something of them has changed."""
-    yield gr.skip(), job.name, gr.update(interactive=False), gr.update(interactive=True), gr.update(visible=False)
+    running = gr.update(interactive=False), gr.update(interactive=True), gr.update(visible=False)
+    yield gr.skip(), job.name, *running
     async for view in watch(job, studio):
-        yield view, gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        yield view, job.name, *running  # Gradio sends what is new of it alone; a slow page may have missed the first
     found = files(job.run, studio.screen)
     shown = gr.update(value=found, visible=bool(found))
     yield gr.skip(), gr.skip(), gr.update(interactive=True), gr.update(interactive=False), shown

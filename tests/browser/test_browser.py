@@ -78,7 +78,7 @@ def refused(page, expected: str) -> None:
     toast.wait_for()
     text = toast.locator(".toast-message-text").inner_text().strip()
     assert expected in text and "\n" not in text, text
-    toast.get_by_role("button").first.click()
+    toast.locator("button").first.click()
     toast.wait_for(state="hidden")
 
 
