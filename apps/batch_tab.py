@@ -166,12 +166,11 @@ class Page:
 
     async def _follow(self, work: Batch) -> AsyncIterator[tuple]:
         """All the outputs, each time that something of them has changed."""
-        hidden = gr.update(visible=False)
-        yield work.name, table(work), gr.update(interactive=False), gr.update(interactive=True), *(hidden,) * 3
+        running = gr.update(interactive=False), gr.update(interactive=True), *(gr.update(visible=False),) * 3
         async for _ in stage.changes(work, self.studio.runner):
-            yield gr.skip(), table(work), *(gr.skip(),) * 5
+            yield work.name, table(work), *running
         buttons = gr.update(interactive=True), gr.update(interactive=False), gr.update(visible=work.left > 0)
-        yield gr.skip(), gr.skip(), *buttons, *await asyncio.to_thread(self._products, work)
+        yield work.name, table(work), *buttons, *await asyncio.to_thread(self._products, work)
 
     def _products(self, work: Batch) -> tuple:
         """The contact sheet and the zip, where there are any and the filter hides none of the pictures."""

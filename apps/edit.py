@@ -143,12 +143,11 @@ class Page:
             job = await asyncio.to_thread(self._plan, painting, prompt, method, side, own)
         except UserError as error:
             raise uploads.refused(error) from None
-        yield *(gr.skip(),) * 5, gr.update(visible=False)
         async for shown in stage.follow(job, self.studio):
-            yield *shown, gr.skip()
+            yield *shown, gr.update(visible=False)
         if job.run.picture.exists():
             pair = await asyncio.to_thread(self._pair, job)
-            yield *(gr.skip(),) * 5, gr.update(value=pair, visible=True)
+            yield *shown, gr.update(value=pair, visible=True)
 
     def _pair(self, job: Job) -> tuple:
         """The photo as the method saw it, and what came of it, of one size."""

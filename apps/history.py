@@ -136,6 +136,7 @@ class Page:
         except UserError as error:
             raise uploads.refused(error) from None
         yield await asyncio.to_thread(self._shown, run)
+        await asyncio.sleep(stage.FRAME_SECONDS)  # as in _watch
         job = self.studio.runner.find(run.folder.name)
         if job is not None and not job.over:
             async for view in stage.watch(job, self.studio):
@@ -210,6 +211,7 @@ class Page:
 
     async def _watch(self, job: Any) -> AsyncIterator[tuple]:
         yield gr.Tabs(selected="make"), *(gr.skip(),) * 5
+        await asyncio.sleep(stage.FRAME_SECONDS)  # of two yields at once the page may show the second alone
         async for shown in stage.follow(job, self.studio):
             yield gr.skip(), *shown
 

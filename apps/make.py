@@ -51,7 +51,7 @@ class Page:
         self.studio = studio
         self.run = gr.State("")  # the name of the run on the stage
         self.filled = gr.State({})  # settings of a run that was opened here: name -> value
-        self.picked = gr.State([])  # the variations' runs
+        self.four_runs, self.picked = gr.State([]), gr.State("")  # of the variations, and the one that is picked
         with gr.Row(elem_classes="columns"):
             with gr.Column(scale=5, min_width=320):
                 self.ask = self._form()
@@ -101,9 +101,16 @@ class Page:
         self.files = gr.File(label="Download", file_count="multiple", interactive=False, visible=False, height=140)
         with gr.Group(visible=False) as self.four:
             self.gallery = gr.Gallery(
-                label="Variations: pick one", columns=VARIATIONS, height=170, object_fit="contain", allow_preview=False
+                label="Variations: pick one",
+                columns=VARIATIONS,
+                height=170,
+                object_fit="contain",
+                allow_preview=False,
+                elem_id="four",
             )
-            self.refine = gr.Button("Refine the one that is picked", variant="primary", interactive=False)
+            self.refine = gr.Button(
+                "Refine the one that is picked", variant="primary", interactive=False, elem_id="refine"
+            )
 
     def _events(self) -> None:
         ask = self.ask
@@ -116,7 +123,7 @@ class Page:
         ask.preset.input(self._set_quality, [ask.preset, self.filled], [ask.side, self.filled], **private)
         ask.start.upload(lambda path: None, ask.start, **private).failure(lambda: None, outputs=ask.start, **private)
         self.stop.click(self._stop, self.run, concurrency_limit=None, **private)
-        self.gallery.select(self._pick, self.picked, [self.run, self.refine], **private)
+        self.gallery.select(self._pick, self.four_runs, [self.picked, self.refine], **private)
         with self.own:
             gr.render([ask.method, ask.preset, self.filled], show_progress="hidden")(self._settings)
 
@@ -136,9 +143,9 @@ class Page:
         private = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
         gr.on([self.start.click, self.ask.prompt.submit], self._start, inputs, outputs, **private)
         self.go_on.click(self._continue, [self.run, *inputs], outputs, **private)
-        four = [self.four, self.gallery, self.picked, self.refine]
+        four = [self.four, self.gallery, self.four_runs, self.refine]
         self.vary.click(self._vary, inputs, [*outputs, *four], **private)
-        self.refine.click(self._refine, [self.run, *inputs], outputs, **private)
+        self.refine.click(self._refine, [self.picked, *inputs], outputs, **private)
 
     def _set_quality(self, preset: str, filled: dict[str, Any]) -> tuple:
         """The side, and the settings of an opened run without those that the quality sets."""
@@ -197,17 +204,17 @@ class Page:
                 jobs.append(self.studio.start(wanted.texts, wanted.method, small, video=False))
         except UserError as error:
             raise uploads.refused(error) from None
-        skip = (gr.skip(),) * 4
         yield *(gr.skip(),) * 5, gr.update(visible=True), [], [], gr.update(interactive=False)
         done: list = []  # (picture, caption); `found` are their runs
         found: list[str] = []
         for number, job in enumerate(jobs):
             async for shown in stage.follow(job, self.studio):
-                yield *shown, *skip
+                yield *shown, gr.update(visible=True), *(gr.skip(),) * 3
             if job.run.picture.exists():
                 done.append((self._shown(job), f"seed {wanted.values['seed'] + number}"))
                 found.append(job.name)
-            yield *(gr.skip(),) * 5, gr.skip(), list(done), list(found), gr.skip()
+            yield *shown, gr.update(visible=True), list(done), list(found), gr.skip()
+            await asyncio.sleep(stage.FRAME_SECONDS)  # of two yields at once the page may show the second alone
 
     def _shown(self, job: Job) -> Any:
         hidden = self.studio.screen.file(job.run.picture)

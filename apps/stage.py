@@ -32,14 +32,17 @@ EMPTY = f'<figure class="stage">{blank("Say what you want to see, and press <b>S
 
 
 async def follow(job: Job, studio: Studio) -> AsyncIterator[tuple]:
-    """Stage, run, Start, Stop and the files, each time that something of them has changed."""
+    """Stage, run, Start, Stop and the files, each time that something of them has changed.
+
+    Every yield says all of it: of two that come at once the page may show the second alone.
+    """
     running = gr.update(interactive=False), gr.update(interactive=True), gr.update(visible=False)
-    yield gr.skip(), job.name, *running
+    view = gr.skip()
     async for view in watch(job, studio):
-        yield view, job.name, *running  # Gradio sends what is new of it alone; a slow page may have missed the first
+        yield view, job.name, *running
     found = files(job.run, studio.screen)
     shown = gr.update(value=found, visible=bool(found))
-    yield gr.skip(), gr.skip(), gr.update(interactive=True), gr.update(interactive=False), shown
+    yield view, job.name, gr.update(interactive=True), gr.update(interactive=False), shown
 
 
 def files(run: Run, screen: Screen) -> list[str]:

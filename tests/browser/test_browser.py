@@ -1,5 +1,6 @@
 """What people do with the page, in a real browser, with the bundled CLIP.  `make test-app` runs it, top to bottom."""
 
+import json
 import os
 import struct
 import zipfile
@@ -262,6 +263,9 @@ def test_history_shows_makes_again_and_deletes(visit, server):
     page.wait_for_function("document.querySelectorAll('#history button img').length > 3")
     shoot(page, "history")
 
+    page.fill("#history-search textarea, #history-search input", "lighthouse")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelectorAll('#history button img').length === 1")
     page.locator("#history button:has(img)").first.click()
     page.wait_for_function("document.querySelector('#history-details').innerText.includes('lighthouse')")
     count = len(list(server.runs.glob("*/recipe.json")))
@@ -276,6 +280,24 @@ def test_history_shows_makes_again_and_deletes(visit, server):
     page.click("#history-sure")
     page.wait_for_function("document.querySelector('#history-stage').innerText.includes('Choose a run')")
     assert len(list(server.runs.glob("*/recipe.json"))) == count
+
+
+def test_a_variation_is_picked_and_refined_and_goes_on_with_another_prompt(visit, server):
+    page = visit()
+    ask(page, "a red boat", side=64, steps=5)
+    page.click("#variations")
+    page.wait_for_function("document.querySelectorAll('#four button img').length === 4")
+    page.locator("#four button:has(img)").nth(2).click()
+    page.click("#refine:not([disabled])")
+    page.wait_for_function("document.querySelector('#stage figure').dataset.run === 'a-red-boat-5'")
+    over(page, "#stage")
+    made = json.loads((server.runs / "a-red-boat-5/recipe.json").read_text())["settings"]
+    assert made["seed"] == 2 and made["init"], "the third one's seed, from its picture"
+    page.fill("#prompt textarea", "a blue boat")
+    page.click("#continue")
+    page.wait_for_function("document.querySelector('#stage figure').dataset.run === 'a-blue-boat'")
+    over(page, "#stage")
+    assert json.loads((server.runs / "a-blue-boat/recipe.json").read_text())["settings"]["init"]
 
 
 def test_every_control_has_a_name_and_the_keyboard_starts_a_picture(visit):
