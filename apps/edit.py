@@ -89,6 +89,7 @@ class Page:
     def _events(self) -> None:
         private = {"api_visibility": "private", "show_progress": "hidden"}
         self.method.change(self._describe, self.method, [self.method, self.hint, self.prompt], **private)
+        self.start.click(None, js=stage.SHOW % "edit-stage", api_visibility="private")
         self.stop.click(self._stop, self.run, concurrency_limit=None, **private)
         with self.own:
             gr.render(self.method, show_progress="hidden")(self._settings)

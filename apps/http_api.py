@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from apps import boxes, stage, uploads
+from apps.compare import MOST_TEXTS
 from apps.controls import checked
 from apps.runner import Job
 from apps.studio import Studio, methods, own_options, texts
@@ -98,6 +99,8 @@ class Endpoints:
         clips = self.studio.catalogue.names("clip")
         if picture is None or not lines or not isinstance(lines, list) or not all(isinstance(t, str) for t in lines):
             raise uploads.refused(UserError("give a picture, and a list of texts"))
+        if len(lines) > MOST_TEXTS:
+            raise uploads.refused(UserError(f"{len(lines)} texts are given; give at most {MOST_TEXTS}"))
         if (clip or clips[0]) not in clips:
             raise uploads.refused(UserError(f"there is no CLIP '{clip}' here; there are: {', '.join(clips)}"))
         encoder = self.studio.models.encoder(clip or clips[0])

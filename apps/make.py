@@ -122,6 +122,7 @@ class Page:
         self.use_example.click(example, ask.method, ask.prompt, **private)
         ask.preset.input(self._set_quality, [ask.preset, self.filled], [ask.side, self.filled], **private)
         ask.start.upload(lambda path: None, ask.start, **private).failure(lambda: None, outputs=ask.start, **private)
+        self.start.click(None, js=stage.SHOW % "stage", api_visibility="private")
         self.stop.click(self._stop, self.run, concurrency_limit=None, **private)
         self.gallery.select(self._pick, self.four_runs, [self.picked, self.refine], **private)
         with self.own:

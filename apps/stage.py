@@ -28,6 +28,7 @@ def blank(said: str, name: str = "No picture yet") -> str:
     return f'<div class="picture blank" role="img" aria-label="{name}"><span>{said}</span></div>'
 
 
+SHOW = "() => document.querySelector('#%s').scrollIntoView({block: 'nearest', behavior: 'smooth'})"  # JavaScript
 EMPTY = f'<figure class="stage">{blank("Say what you want to see, and press <b>Start</b>.")}</figure>'
 
 

@@ -117,6 +117,9 @@ def theme() -> gr.themes.Base:
     )
     return look.set(
         block_padding="0",
+        block_background_fill="none",
+        block_background_fill_dark="none",
+        block_label_background_fill_dark="*background_fill_primary",
         input_border_width="1px",
         input_border_color="*border_color_primary",
         input_shadow="none",
