@@ -8,8 +8,10 @@ from clipguide import schedules
 from clipguide.brief import Brief
 from clipguide.core import Canvas, Step, Term, optimise
 from clipguide.options import Guided
+from clipguide.stages import Leg
 from clipguide.weights import Models
 
+Rate = Callable[[float], float]
 COOLING = schedules.cosine(0.1, warm_up=0.05)  # a short warm-up, then down to a tenth
 
 
@@ -20,7 +22,7 @@ def follow(
     settings: Guided,
     models: Models,
     *,
-    lr_scale: Callable[[float], float] = COOLING,
+    lr_scale: Rate = COOLING,
 ) -> Iterator[Step]:
     """Yields the steps of `core.optimise`, on the models' device."""
     return optimise(
@@ -32,4 +34,21 @@ def follow(
         chunks=settings.chunks,
         lr_scale=lr_scale,
         resume=brief.resume,
+    )
+
+
+def run_leg(
+    canvas: Canvas, terms: Sequence[Term], leg: Leg, settings: Guided, models: Models, *, lr_scale: Rate = COOLING
+) -> Iterator[Step]:
+    """As `follow`, for one stage of a run; the learning rate's schedule is gone through once in each."""
+    return optimise(
+        canvas.to(models.device),
+        terms,
+        steps=leg.steps,
+        seconds=leg.seconds,
+        seed=leg.seed,
+        chunks=settings.chunks,
+        lr_scale=schedules.within(leg.span, lr_scale),
+        resume=leg.resume,
+        span=leg.span,
     )

@@ -13,38 +13,33 @@ from torch import Tensor
 from clipguide import images, schedules
 from clipguide.brief import Brief
 from clipguide.canvases import starts, svg
-from clipguide.canvases.averaged import Averaged
 from clipguide.canvases.drawing import Drawing, canvas
-from clipguide.canvases.fourier import Fourier
 from clipguide.canvases.looks import LOOKS
-from clipguide.core import Canvas, Cutouts, Step, Term, optimise
+from clipguide.core import Cutouts, Step, Term
 from clipguide.cutouts import crops, on
 from clipguide.encoders import Judge
 from clipguide.errors import UserError
+from clipguide.loop import run_leg
 from clipguide.losses.gist import gist
-from clipguide.losses.guidance import Composed, guidance
+from clipguide.losses.guidance import guidance
 from clipguide.losses.likeness import occlusion
 from clipguide.losses.negative_space import negative_space
 from clipguide.ops.strokes import Paths
-from clipguide.stages import Leg, staged
+from clipguide.stages import Leg
+from clipguide.underpainting import Underpainted, picture_of, underpainted
 from clipguide.weights import Models
 
-SPECTRUM = {"lr": 0.1, "contrast": 0.05}  # of the underpainting: the defaults of the method `fourier`
-COARSE, FINE_AT, AVERAGE, WIDE, SMOOTH = 0.08, 0.6, 0.9, 0.8, 0.5  # and these too
 BROAD = 3.0  # strokes on an underpainting are so many times as wide as on bare paper: they are to cover it
 GROUND = 0.4  # of the strokes that start from a photo are dealt out evenly, the others along its salient contours
 
 
-class Settings(Composed, Drawing):
+class Settings(Underpainted, Drawing):
     steps: int = Field(120, ge=0, le=100_000, description="updates of the drawing, those of the underpainting included")
     cutouts: int = Field(8, ge=1, le=1024, description="views of the drawing that CLIP judges in a step")
     filled: float | None = Field(
         None, ge=0, le=1, description="share of the shapes that are areas; else 0.25 in paint and watercolour, or 0"
     )
     wide: float = Field(0.5, ge=0, le=1, description="share of the views that show all of the drawing; the others zoom")
-    underpainting: float = Field(
-        0.4, ge=0, le=1, description="share of the steps for a soft picture that strokes are then laid on; 0: none"
-    )
     underpainting_weight: float = Field(20.0, ge=0, le=1000, description="weight of that picture, at first")
     svg: Path | None = Field(None, description="an SVG drawing to start from, instead of random strokes")
     negative_space: float = Field(0.0, ge=0, le=1, description="share of the paper that should stay bare")
@@ -54,22 +49,14 @@ class Settings(Composed, Drawing):
 def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     """Yields the steps; see `core.optimise`.  UserError for an SVG or a colour that cannot be read.
 
-    CLIPDraw begins with random strokes, which is `underpainting` 0.  Else a spectrum is optimised first, and strokes
-    are laid along its contours, in its colours: CLIP finds large shapes in a soft picture sooner than in 256 strokes.
+    CLIPDraw begins with random strokes, which is `underpainting` 0.  Else they are laid along the contours of a soft
+    picture, in its colours.
     """
     given = _read(settings.svg, brief) if settings.svg is not None else None
     judges = models.judges(settings.clip)
-    soft = 0 if given is not None or brief.init is not None else round(settings.steps * settings.underpainting)
-
-    def underpaint(leg: Leg) -> Iterator[Step]:
-        detail = (COARSE, leg.span[1] * FINE_AT)
-        spectrum = Averaged(Fourier(brief.size, rng=brief.rng(), batch=brief.batch, detail=detail, **SPECTRUM), AVERAGE)
-        calm = settings.model_copy(update={"smooth": SMOOTH})
-        terms = guidance(brief, calm, judges, crops(settings.cutouts, wide=WIDE))
-        return _optimise(spectrum.to(models.device), terms, settings, leg)
 
     def draw(leg: Leg) -> Iterator[Step]:
-        soft_picture = _underpainting(leg)
+        soft_picture = picture_of(leg)
         drawing = canvas(brief, settings, given or _start(brief, settings, judges, soft_picture))
         terms = guidance(brief, settings, judges, views(settings.cutouts, drawing.paper, settings.wide))
         if settings.negative_space:
@@ -78,29 +65,9 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
             drawing.register_buffer("underpainting", soft_picture)  # so that the state has it
             fading = schedules.within(leg.span, schedules.ramp(settings.underpainting_weight, 0.0))
             terms.append(Term("underpainting", gist(soft_picture), fading))
-        return _optimise(drawing.to(models.device), terms, settings, leg)
+        return run_leg(drawing, terms, leg, settings, models, lr_scale=schedules.cosine(0.1))
 
-    stages = [(soft, underpaint), (settings.steps - soft, draw)] if soft else [(settings.steps, draw)]
-    yield from staged(stages, seed=brief.seed, seconds=brief.seconds, resume=brief.resume)
-
-
-def _underpainting(leg: Leg) -> Tensor | None:
-    """What the stage before came to, or what the resumed run's state remembers of it."""
-    return leg.picture if leg.resume is None else leg.resume["canvas"].get("underpainting")
-
-
-def _optimise(canvas: Canvas, terms: Sequence[Term], settings: Settings, leg: Leg) -> Iterator[Step]:
-    return optimise(
-        canvas,
-        terms,
-        steps=leg.steps,
-        seconds=leg.seconds,
-        seed=leg.seed,
-        chunks=settings.chunks,
-        lr_scale=schedules.within(leg.span, schedules.cosine(0.1)),
-        resume=leg.resume,
-        span=leg.span,
-    )
+    yield from underpainted(brief, settings, models, draw, skip=given is not None)
 
 
 def views(count: int, paper: Tensor, wide: float) -> Cutouts:

@@ -14,14 +14,16 @@ from clipguide.canvases.grid import Grid
 from clipguide.canvases.snap import Dither, Snap
 from clipguide.core import Step, Term
 from clipguide.cutouts import crops
-from clipguide.loop import follow
-from clipguide.losses.guidance import Composed, guidance
+from clipguide.loop import run_leg
+from clipguide.losses.guidance import guidance
 from clipguide.losses.opacity import opacity
 from clipguide.ops.cells import Shape, Symmetry, cells
+from clipguide.stages import Leg
+from clipguide.underpainting import Underpainted, underpainted
 from clipguide.weights import Models
 
 
-class Settings(Composed):
+class Settings(Underpainted):
     steps: int = Field(100, ge=0, le=100_000, description="updates of the picture")
     cutouts: int = Field(9, ge=1, le=1024, description="views of the picture that CLIP judges in a step")
     wide: float = Field(0.8, ge=0, le=1, description="share of the views that show all of the picture; the others zoom")
@@ -47,16 +49,21 @@ class Settings(Composed):
 def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     """Yields the steps; see `core.optimise`."""
     judges, cutouts = models.judges(settings.clip), crops(settings.cutouts, wide=settings.wide)
-    grid = _grid(brief, settings)
-    if brief.init is not None:
-        grid.load(images.read(brief.init, brief.size))
-    terms = guidance(brief, settings, judges, cutouts)
-    if settings.transparent:
-        terms.append(Term("clear", opacity(), settings.clear))
-    yield from follow(grid, terms, brief, settings, models)
+
+    def draw(leg: Leg) -> Iterator[Step]:
+        picture = leg.picture if brief.init is None else images.read(brief.init, brief.size)
+        grid = _grid(brief, settings, picture)
+        if picture is not None:
+            grid.load(picture.cpu())
+        terms = guidance(brief, settings, judges, cutouts)
+        if settings.transparent:
+            terms.append(Term("clear", opacity(), settings.clear))
+        return run_leg(grid, terms, leg, settings, models)
+
+    yield from underpainted(brief, settings, models, draw)
 
 
-def _grid(brief: Brief, settings: Settings) -> Grid:
+def _grid(brief: Brief, settings: Settings, picture: Tensor | None) -> Grid:
     rng = brief.rng()
     layout = cells(
         settings.cells,
@@ -73,23 +80,26 @@ def _grid(brief: Brief, settings: Settings) -> Grid:
         batch=brief.batch,
         contrast=settings.contrast,
         decay=settings.decay,
-        snap=_snap(brief, settings, rng),
+        snap=_snap(brief, settings, rng, picture),
         transparent=settings.transparent,
     )
 
 
-def _snap(brief: Brief, settings: Settings, rng: torch.Generator) -> Snap | None:
+def _snap(brief: Brief, settings: Settings, rng: torch.Generator, picture: Tensor | None) -> Snap | None:
     if settings.palette == "any":
         return None
-    learned = settings.palette == palettes.LEARNED
-    colours = _start(brief, settings, rng) if learned else palettes.read(settings.palette, settings.colours)[None]
-    return Snap(colours, learn=learned, dither=settings.dither, strength=settings.dither_strength)
+    learn = settings.palette == palettes.LEARNED
+    if learn:
+        colours = _start(brief, settings, rng, picture)
+    else:
+        colours = palettes.read(settings.palette, settings.colours)[None]
+    return Snap(colours, learn=learn, dither=settings.dither, strength=settings.dither_strength)
 
 
-def _start(brief: Brief, settings: Settings, rng: torch.Generator) -> Tensor:
+def _start(brief: Brief, settings: Settings, rng: torch.Generator, picture: Tensor | None) -> Tensor:
     """(B, K, 3) where a learned palette begins: the main colours of the picture it starts from, or dice."""
     dice = torch.rand(brief.batch, settings.colours, 3, generator=rng)
-    if brief.init is not None:
-        main = images.main_colours(images.read(brief.init, brief.size)[0], settings.colours)
-        dice[:, : len(main)] = main
+    for number, image in enumerate([] if picture is None else picture.expand(brief.batch, -1, -1, -1)):
+        main = images.main_colours(image.cpu(), settings.colours)
+        dice[number, : len(main)] = main
     return dice

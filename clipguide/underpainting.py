@@ -1,0 +1,57 @@
+"""Underpainting: a soft picture is made first, and strokes or cells are then laid on it.
+
+CLIP's gradient finds large shapes in a spectrum that grows from coarse to fine sooner, and sets them better, than in
+many small things that each move a little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from pydantic import Field
+from torch import Tensor
+
+from clipguide.brief import Brief
+from clipguide.canvases.averaged import Averaged
+from clipguide.canvases.fourier import Fourier
+from clipguide.core import Step
+from clipguide.cutouts import crops
+from clipguide.loop import run_leg
+from clipguide.losses.guidance import Composed, guidance
+from clipguide.stages import Leg, staged
+from clipguide.weights import Models
+
+# the defaults of the method `fourier`
+SPECTRUM = {"lr": 0.1, "contrast": 0.05}
+COARSE, FINE_AT, AVERAGE, WIDE, SMOOTH = 0.08, 0.6, 0.9, 0.8, 0.5
+
+
+class Underpainted(Composed):
+    underpainting: float = Field(
+        0.4, ge=0, le=1, description="share of the steps for a soft picture to begin with; 0: a random start"
+    )
+
+
+def underpainted(
+    brief: Brief, settings: Underpainted, models: Models, draw: Callable[[Leg], Iterator[Step]], *, skip: bool = False
+) -> Iterator[Step]:
+    """The underpainting, then what `draw` makes of it; only the latter where `skip`, or the brief has an image."""
+    soft = 0 if skip or brief.init is not None else round(settings.steps * settings.underpainting)
+
+    def paint(leg: Leg) -> Iterator[Step]:
+        detail = (COARSE, leg.span[1] * FINE_AT)
+        spectrum = Averaged(Fourier(brief.size, rng=brief.rng(), batch=brief.batch, detail=detail, **SPECTRUM), AVERAGE)
+        calm = settings.model_copy(update={"smooth": SMOOTH})
+        terms = guidance(brief, calm, models.judges(settings.clip), crops(settings.cutouts, wide=WIDE))
+        return run_leg(spectrum, terms, leg, settings, models)
+
+    stages = [(soft, paint), (settings.steps - soft, draw)] if soft else [(settings.steps, draw)]
+    return staged(stages, seed=brief.seed, seconds=brief.seconds, resume=brief.resume)
+
+
+def picture_of(leg: Leg) -> Tensor | None:
+    """(B, 3, H, W), the underpainting: what the stage before came to, or what the resumed state remembers of it.
+
+    A canvas remembers it in a buffer `underpainting`.
+    """
+    return leg.picture if leg.resume is None else leg.resume["canvas"].get("underpainting")
