@@ -110,8 +110,7 @@ class Page:
         if wanted:
             jobs.check(wanted)
         folder = self.studio.root / batches.FOLDER / runs.slug(prompts[0])
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        return Batch(runs.unused(folder), wanted, refused)
+        return batches.begun(runs.unused(folder), wanted, refused)
 
     def _kept(self, photos: Sequence[str]) -> tuple[dict[str, Path], list[tuple[str, str]]]:
         """The pictures by a legal name of their own, and the others with what is wrong with them."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 import json
+import shutil
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from apps import stage
@@ -14,7 +16,7 @@ from clipguide import batch, images, jobs, manifest
 from clipguide.errors import UserError
 from clipguide.weights import Models
 
-FOLDER = "batches"  # of the runs' folder
+FOLDER, PHOTOS = "batches", "photos"  # of the runs' folder, and of a batch's
 ZIP, SHEET = "batch.zip", "contact-sheet.png"
 ASKED = ".asked.json"  # what the visitor calls the photos, and those that were refused
 WORDS = {"waiting": "waiting", "done": "done", "skipped": "done before", "failed": "failed", "stopped": "stopped"}
@@ -54,6 +56,18 @@ class Batch(Work):
             for path in sorted(self.folder.iterdir()):
                 if path.is_file() and path.name != ZIP and not path.name.startswith("."):
                     archive.write(path, path.name)
+
+
+def begun(folder: Path, wanted: Sequence[jobs.Job], refused: Sequence[tuple[str, str]]) -> Batch:
+    """A new batch; its photos lie in its folder under the visitor's names for them, which the contact sheet shows."""
+    named = []
+    for job in wanted:
+        photo = folder / PHOTOS / f"{job.where}.png"
+        photo.parent.mkdir(parents=True, exist_ok=True)
+        if not photo.exists():
+            shutil.copyfile(job.photo, photo)
+        named.append(replace(job, settings={**job.settings, "init": photo}))
+    return Batch(folder, named, refused)
 
 
 def every(root: Path) -> list[Path]:

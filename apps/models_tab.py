@@ -30,7 +30,7 @@ class Page:
     def _row(self, row: dict[str, Any], found: dict[str, list[str]]) -> str:
         size = f"{row['bytes'] / 1e6:.1f} MB" if row["bytes"] else "–"
         state = (
-            "bundled" if row["place"] else f"not here; <code>clipguide models pull {html.escape(row['name'])}</code>"
+            "here" if row["place"] else f"not here; <code>clipguide models pull {html.escape(row['name'])}</code>"
         )
         if row["name"] in found:
             faults = found[row["name"]]

@@ -21,8 +21,10 @@ NAMELESS = """() => [...document.querySelectorAll("input, textarea, select, butt
     .map(each => each.outerHTML.slice(0, 200))"""
 
 
-def shoot(page, name: str) -> None:
+def shoot(page, name: str, *, top: bool = True) -> None:
     SHOTS.mkdir(parents=True, exist_ok=True)
+    if top:
+        page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(1500)
     path = SHOTS / f"{name}.png"
     page.screenshot(path=path, full_page=False)
@@ -39,7 +41,7 @@ def typed(page, box: str, value: object) -> None:
     page.keyboard.press("Tab")
 
 
-def ask(page, prompt: str, *, side: int = 128, steps: int = 40) -> None:
+def ask(page, prompt: str, *, side: int = 128, steps: int = 30) -> None:
     page.fill("#prompt textarea", prompt)
     typed(page, "#side input[type=number]", side)
     typed(page, ".setting-steps input", steps)
@@ -143,7 +145,7 @@ def test_a_mask_is_painted_and_the_photo_stylised(visit, server, tmp_path):
     page.mouse.up()
     page.fill("#edit-prompt textarea", "a mosaic of coloured tiles")
     typed(page, "#edit-side input[type=number]", 192)
-    typed(page, ".setting-steps input >> visible=true", 40)
+    typed(page, ".setting-steps input >> visible=true", 25)
     page.click("#edit-start")
     over(page, "#edit-stage")
     page.wait_for_selector("#edit-slider img")
@@ -180,7 +182,7 @@ def test_two_visitors_at_once_both_finish(visit):
     for page in pages:
         over(page, "#stage")
     pages[1].locator("#stage").scroll_into_view_if_needed()
-    shoot(pages[1], "narrow-dark")
+    shoot(pages[1], "narrow-dark", top=False)
 
 
 def test_a_closed_tab_loses_nothing(visit):
@@ -197,15 +199,19 @@ def test_a_closed_tab_loses_nothing(visit):
     assert "a lighthouse by the sea" in page.inner_text("#history-details")
 
 
-def test_pictures_are_compared_with_texts_and_models_verified(visit, tmp_path):
+def test_pictures_are_compared_with_texts_and_models_verified(visit):
     page = visit()
     open_tab(page, "Compare")
-    pictures = [photo(tmp_path / f"{name}.png", name) for name in ("flower", "china")]
+    pictures = [SHOTS.parent / "pictures" / f"{name}.png" for name in ("bicycle", "fast-food", "starry-night")]
     page.locator("#compare-pictures input[type=file]").set_input_files(pictures)
-    page.fill("#compare-texts textarea", "a flower\na palace\na car")
+    page.fill("#compare-texts textarea", "a bicycle\nfast food\na painting of a starry night sky")
     page.wait_for_timeout(3000)
     page.click("#compare-score")
     page.wait_for_selector("#compare-table table")
+    best = page.locator("#compare-table tbody tr").evaluate_all(
+        "rows => rows.map(row => [...row.querySelectorAll('td')].findIndex(cell => cell.matches('.best')))"
+    )
+    assert best == [0, 1, 2], "each picture is most like the words it was made from"
     page.click("#compare-where")
     page.wait_for_selector("#compare-heat img")
     shoot(page, "compare")
@@ -216,7 +222,7 @@ def test_pictures_are_compared_with_texts_and_models_verified(visit, tmp_path):
 
 
 def test_a_batch_of_three_photos_one_of_them_broken(visit, server, tmp_path):
-    page = visit()
+    page = visit(height=1100)
     open_tab(page, "Batch")
     broken = tmp_path / "broken.png"
     broken.write_text("no picture at all")
@@ -224,7 +230,7 @@ def test_a_batch_of_three_photos_one_of_them_broken(visit, server, tmp_path):
     page.locator("#batch-photos input[type=file]").set_input_files(photos)
     page.wait_for_timeout(3000)
     page.fill("#batch-styles textarea", "a mosaic of coloured tiles\na pencil drawing")
-    typed(page, "#batch-steps input", 20)
+    typed(page, "#batch-steps input", 12)
     typed(page, "#batch-side input", 128)
     page.click("#batch-start")
     page.wait_for_function("document.querySelector('#batch-table [role=status]')?.innerText.startsWith('Done')")
