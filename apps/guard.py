@@ -6,7 +6,9 @@ from elsewhere in the header Origin.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -15,7 +17,10 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from apps.safety import Screen
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1", "[::1]")
+FILES = "/gradio_api/file="  # where Gradio serves files from
 READING = ("GET", "HEAD", "OPTIONS")
 
 
@@ -37,10 +42,11 @@ def names(host: str, share: bool) -> list[str]:
     return [*LOOPBACK, *([] if host in LOOPBACK else [host])]
 
 
-def guards(host: str, share: bool) -> list[Middleware]:
-    """What stands before the page."""
+def guards(host: str, share: bool, screen: Screen) -> list[Middleware]:
+    """What stands before the page.  screen: what it hides is not served as a file either."""
     allowed = names(host, share)
     return [
+        *([Middleware(Screened, screen=screen)] if type(screen) is not Screen else []),
         Middleware(TrustedHostMiddleware, allowed_hosts=allowed, www_redirect=False),
         *([] if "*" in allowed else [Middleware(SameOrigin)]),
     ]
@@ -60,3 +66,25 @@ class SameOrigin:
                 await PlainTextResponse("this page takes no forms of other sites", 403)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
+
+
+class Screened:
+    """Refuses files that the filter hides, however their address was found; 403."""
+
+    def __init__(self, app: ASGIApp, screen: Screen) -> None:
+        self.app, self.screen = app, screen
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and FILES in scope["path"]:
+            path = Path(scope["path"].partition(FILES)[2])
+            if await asyncio.to_thread(self._hidden, path):
+                await PlainTextResponse("the filter hides this", 403)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+    def _hidden(self, path: Path) -> bool:
+        """A picture by itself; a video, a zip and the like by the pictures beside it."""
+        if not path.is_file():
+            return False
+        pictures = [path] if path.suffix == ".png" else path.parent.glob("*.png")
+        return any(self.screen.file(picture) is not None for picture in pictures)

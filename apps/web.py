@@ -93,7 +93,7 @@ def launch(studio: Studio, serving: Serving, *, block: bool = True) -> gr.Blocks
         run_history=False,
         footer_links=["api", "settings"],
         show_error=True,
-        app_kwargs={"middleware": guards(serving.host, serving.share)},
+        app_kwargs={"middleware": guards(serving.host, serving.share, studio.screen)},
         theme=theme(),
         css=STYLE.read_text(encoding="utf-8"),
         prevent_thread_lock=True,

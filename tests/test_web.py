@@ -155,6 +155,20 @@ def test_every_setting_of_every_method_has_a_control_that_gives_its_default(meth
         assert value is not None or option.default in (None, False) or show(option.default) == "", option.name
 
 
+def test_words_weights_negatives_and_images_reach_the_run(place, tmp_path):
+    image, start = picture(tmp_path / "a.png"), str(uploads.keep(place.root, picture(tmp_path / "b.png")))
+    fixed = ["a fox:2 | snow", "text | blurry", [str(image)], 0.5, "pixels", "square", 32, 7, start, True]
+    shown = studio.own_options("pixels")
+    given = [{"steps": 2, "cutouts": 2}.get(option.name, option.default) for option in shown]
+    wanted = order.order(place, fixed, given)
+    assert wanted.texts[:3] == ["a fox:2 | snow", "text:-0.3", "blurry:-0.3"] and wanted.texts[3].endswith(".png:0.5")
+    job = place.start(wanted.texts, wanted.method, wanted.values)
+    until(lambda: job.over)
+    assert job.state == "done", job.error
+    assert job.run.recipe["settings"]["init"] == start and job.run.recipe["settings"]["seed"] == 7
+    assert [prompt.weight for prompt in job.planned.brief.prompts] == [2, 1, -0.3, -0.3, 0.5] and job.run.frames()
+
+
 def test_sizes_of_shapes_and_variations():
     assert order.size("16:9", 256) == (256, 144) and order.size("square", 64) == (64, 64)
     assert order.shrunk((512, 256)) == (128, 64) and order.shrunk((64, 32)) == (64, 32)

@@ -1,14 +1,18 @@
 """Who may talk to the page, and what it says of itself."""
 
+from dataclasses import replace
+
 import pytest
 
 pytest.importorskip("gradio")
 
 import httpx
 from doubles import TinyModels
+from studios import picture
 
 from apps import controls, guard, studio, web, words
-from clipguide import methods
+from apps.safety import Screen
+from clipguide import images, methods
 from clipguide.methods import METHODS
 from clipguide.options import OWN_GROUP
 
@@ -42,6 +46,31 @@ def test_other_names_and_other_sites_are_refused(locked):
     for origin, refused in (("http://evil.example", True), ("null", True), (f"http://127.0.0.1:{port}", False)):
         sent = httpx.post(f"{locked}gradio_api/upload", headers={"origin": origin}, files={"files": ("a", b"x")})
         assert (sent.status_code == 403) is refused, origin
+
+
+class Red(Screen):
+    """Hides what is red."""
+
+    def file(self, path):
+        picture = images.read(path)
+        return picture if picture[:, 0].mean() > 0.9 else None
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_the_filter_hides_is_not_served_by_its_address(tmp_path, models):
+    serving = web.Serving(port=0, runs=tmp_path / "runs", workers=1)
+    place = replace(web.open_studio(serving, models), screen=Red())
+    for name, colour in (("red", "red"), ("blue", "blue")):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        picture(tmp_path / "runs" / name / "picture.png", colour=colour)
+        (tmp_path / "runs" / name / "video.mp4").write_bytes(b"film")
+    page = web.launch(place, serving, block=False)
+    for name, status in (("red", 403), ("blue", 200)):
+        for file in ("picture.png", "video.mp4"):
+            path = f"{page.local_url}gradio_api/file={tmp_path / 'runs' / name / file}"
+            assert httpx.get(path).status_code == status, path
+    page.close()
+    place.runner.close()
 
 
 def test_names_that_a_browser_may_use():
