@@ -27,7 +27,9 @@ def shard(model: nn.Module, *, text: bool) -> None:
     Errors: UserError in a process that was started alone.
     """
     if processes.count() == 1:
-        raise UserError("--shard spreads a model over processes; start them: torchrun --nproc-per-node N -m pretrain")
+        raise UserError(
+            "--shard spreads a model over processes; start them: torchrun --nproc-per-node N -m -- pretrain"
+        )
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 

@@ -224,6 +224,19 @@ def test_every_suite_measures(name, subject, shards, monkeypatch):
         assert min(Image.open(io.BytesIO(data)).size) > 100
 
 
+def test_shards_of_the_users_own_have_no_held_style(subject, tmp_path):
+    dice = np.random.default_rng(0)
+    write_split(tmp_path, "train", "composed", ["own"], dice)
+    for task in ("composed", "concepts"):
+        write_split(tmp_path, "test", task, ["own"], dice)
+    job = Job(subject, shards=tmp_path)
+    for name in ("zero-shot", "retrieval", "confusion", "neighbours", "overlap"):
+        assert measure(name, job).tables[0].rows, name
+    for name in ("linear-probe", "few-shot", "shift"):
+        with pytest.raises(UserError, match="no held-out style, which this suite tests on; give --images"):
+            measure(name, job)
+
+
 def test_the_projects_own_test(subject, shards):
     (table,) = measure("project", Job(subject, shards / "test", sizes=(16, 32))).tables
     assert column(table, "R@1") == [1.0] * 16

@@ -2,13 +2,17 @@
 
 import math
 import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from tiny_clip import COLOURS, CONFIG, batches, inputs, tiny
+from tiny_run import FAST, make_shards, make_start
 from torch import nn
 
 from clipguide.errors import UserError
@@ -170,6 +174,34 @@ def test_sharded_towers_have_the_gradient_of_one_process_and_resume(tmp_path, mo
 def test_sharding_needs_several_processes():
     with pytest.raises(UserError, match="torchrun"):
         sharding.shard(tiny(), text=True)
+
+
+@pytest.mark.slow
+def test_torchrun_shards_watches_saves_and_resumes(tmp_path):
+    make_shards(tmp_path / "shards")
+    make_start(tmp_path / "start")
+    line = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", str(free_port())]
+    line += [
+        "-m",
+        "--",
+        "pretrain",
+        "train",
+        "--shards",
+        "shards",
+        "--start",
+        "start",
+        "--out",
+        "run",
+        "--shard",
+        *FAST,
+    ]
+    line += ["--device", "cpu", "--no-lock-text", "--steps", "3", "--validation", "shards", "--validate-every", "1"]
+    place = os.environ | {"PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1"}
+    for words, step_ in ((["--until", "2"], 2), (["--resume"], 3)):
+        done = subprocess.run([*line, *words], cwd=tmp_path, env=place, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert done.stdout.count("R@1 of 20 held-out pairs") == (2 if step_ == 2 else 1)
+        assert checkpoint.read(tmp_path / "run" / "checkpoint.pt")["step"] == step_
 
 
 def test_every_tower_has_its_blocks_found():

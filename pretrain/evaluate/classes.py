@@ -17,7 +17,7 @@ from clipguide.errors import UserError
 from clipguide.ops.vision_import import import_torchvision
 from pretrain.data.captions import TEMPLATES
 from pretrain.data.pair import normalise
-from pretrain.evaluate.samples import SPLITS, Sample, read_classes, read_split
+from pretrain.evaluate.samples import SPLITS, Sample, held_style, read_classes, read_split
 from pretrain.evaluate.suites import Job
 
 CHOOSING_STYLE = "noto-v1"  # of the shards' emoji: its pictures choose settings, those of the held-out style test
@@ -70,7 +70,7 @@ def imagenet_templates() -> list[str]:
 
 def shard_task(shards: Path, seed: int) -> Classes:
     """Concepts with three or more training pictures, one in the choosing style, and one in the held-out style."""
-    test = read_split(shards, "test", ("style",))
+    test = held_style(shards)
     train = read_split(shards, "train")
     count = Counter(sample.concept for sample in train if sample.style != CHOOSING_STYLE)
     choosing = {sample.concept for sample in train if sample.style == CHOOSING_STYLE}

@@ -59,6 +59,16 @@ def read_split(shards: Path, side: str, tasks: Sequence[str] = ()) -> list[Sampl
     return kept
 
 
+def held_style(shards: Path) -> list[Sample]:
+    """The test pictures in the style that was never trained on.  Errors: UserError for shards without one."""
+    found = [sample for sample in read_split(shards, "test") if sample.task == "style"]
+    if not found:
+        raise UserError(
+            f"{shards} has no held-out style, which this suite tests on; give --images with pictures by class"
+        )
+    return found
+
+
 def read_index(shard: Path) -> Iterator[Sample]:
     """The samples of one shard; their pictures stay in the file until they are read."""
     try:

@@ -23,7 +23,7 @@ from pretrain.evaluate import plots
 from pretrain.evaluate.classes import MOST_CLASSES, Classes, class_names, deal, imagenet_templates, picture_templates
 from pretrain.evaluate.logistic import fit_chosen
 from pretrain.evaluate.report import Report, Table
-from pretrain.evaluate.samples import Sample, read_classes, read_split
+from pretrain.evaluate.samples import Sample, held_style, read_classes, read_split
 from pretrain.evaluate.suites import Job
 from pretrain.evaluate.zero_shot import accuracy, prompts
 
@@ -75,7 +75,7 @@ def measure(job: Job) -> Report:
 
 def shard_shift(shards: Path, seed: int) -> Shift:
     """The concepts that most domains share, at least three pictures of each to train on."""
-    samples = read_split(shards, "train") + read_split(shards, "test", ("style",))
+    samples = read_split(shards, "train") + held_style(shards)
     fitted = [sample for sample in samples if sample.style in TRAINED]
     enough = {concept for concept, count in Counter(sample.concept for sample in fitted).items() if count >= 3}
     domain_of = {style: domain for domain, styles in DOMAINS.items() for style in styles}

@@ -23,6 +23,7 @@ from pretrain.evaluate.subject import Subject
 from pretrain.evaluate.suites import Job
 
 COLUMNS = ("test", "prompt", "classes", "pictures", "top-1", "top-5", "class mean", "published top-1")
+TESTS = ("style", "photos", "concepts")
 PUBLISHED = {  # ImageNet top-1, Radford et al. 2021, table 11
     "openai-b32": 0.632,
     "ViT-B-32-quickgelu/openai": 0.632,
@@ -44,17 +45,14 @@ def measure(job: Job) -> Report:
 
 
 def tasks(job: Job) -> dict[str, Classes]:
-    """The folder of pictures, all of them when it has no test part; or three tests of the shards."""
+    """The folder of pictures, all of them when it has no test part; or those of three tests that the shards have."""
     if job.images is not None:
         task = read_task(job)
         whole = task.test if (job.images / "test").is_dir() else read_classes(job.images)
         return {job.images.name: Classes(task.keys, task.names, (), (), whole, task.templates, task.single)}
-    shards = job.need_shards()
-    found = {"style": read_task(job)}
-    for test in ("photos", "concepts"):
-        samples = read_split(shards, "test", (test,))
-        found[test] = of_concepts(samples)
-    return found
+    samples = read_split(job.need_shards(), "test", TESTS)
+    by_test = {test: [sample for sample in samples if sample.task == test] for test in TESTS}
+    return {test: read_task(job) if test == "style" else of_concepts(found) for test, found in by_test.items() if found}
 
 
 def of_concepts(samples: Sequence[Sample]) -> Classes:
