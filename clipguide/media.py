@@ -41,7 +41,7 @@ WASH = replace(LOOKS["watercolour"], start=(4.0, 12.0), opacity=(0.15, 0.6), dar
 
 
 def _pixels(photo: Tensor, brief: Brief, lr: float) -> Canvas:
-    return _loaded(Pyramid(_size(photo), rng=brief.rng(), lr=lr, batch=brief.batch), photo)
+    return _loaded(Pyramid(_size(photo), rng=brief.rng(), lr=lr, batch=brief.batch, levels=8), photo)
 
 
 def _spectrum(photo: Tensor, brief: Brief, lr: float) -> Canvas:
