@@ -29,9 +29,7 @@ class Page:
 
     def _row(self, row: dict[str, Any], found: dict[str, list[str]]) -> str:
         size = f"{row['bytes'] / 1e6:.1f} MB" if row["bytes"] else "–"
-        state = (
-            "here" if row["place"] else f"not here; <code>clipguide models pull {html.escape(row['name'])}</code>"
-        )
+        state = "here" if row["place"] else f"not here; <code>clipguide models pull {html.escape(row['name'])}</code>"
         if row["name"] in found:
             faults = found[row["name"]]
             state = html.escape("; ".join(faults)) if faults else "✓ every file has its sha256"
