@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -15,6 +15,7 @@ from clipguide import images, schedules
 from clipguide.brief import Brief, told
 from clipguide.canvases.averaged import Averaged
 from clipguide.canvases.confined import Confined
+from clipguide.canvases.fourier import Fourier
 from clipguide.canvases.vqgan import Choice, Latent
 from clipguide.core import Canvas, Step, Term, Tick, optimise
 from clipguide.cutouts import crops
@@ -27,6 +28,8 @@ from clipguide.styling import Masked, find_mask
 from clipguide.weights import Models
 
 CODES: dict[str, type[Latent]] = {"latent": Latent, "choice": Choice}
+COARSEST, FINE_AT = 0.08, 0.6  # of --start spectrum: share of the frequencies at first, share of its steps until all
+WAVES_LR, FAINT = 0.1, 0.05  # its rate and contrast, as in the method fourier
 PRESETS: dict[str, dict[str, Any]] = {
     "draft": {"steps": 60, "cutouts": 4},
     "normal": {},
@@ -50,13 +53,14 @@ class Imagery(Composed):
     lr: float = Field(0.15, gt=0, le=10, description="learning rate, in standard deviations of the VQGAN's codes")
     smooth: float = Field(0.1, ge=0, le=100, description="weight of total variation; higher is calmer")
     average: float = Field(0.9, ge=0, lt=1, description="moving average of the latent; 0 shows the last step")
-    start: Literal["codes", "gradient", "noise"] = Field(
-        "codes", description="what it begins with, where no --init is given: random codes, a colour gradient, noise"
+    start: Literal["spectrum", "codes", "gradient", "noise"] = Field(
+        "spectrum", description="what it begins with where there is no --init: coarse waves, random codes, two colours"
+        " blended, noise"
     )
-    starts: int = Field(1, ge=1, le=1024, description="so many starts are drawn, and the best one by CLIP is taken")
-    near: float = Field(0.0, ge=0, le=100, description="weight of staying near the start")
-    grow: int = Field(1, ge=0, le=3, description="how often the picture doubles its size on the way to its own")
-    coarse: float = Field(0.4, ge=0, lt=1, description="share of the steps before it has grown, where it starts small")
+    starts: int = Field(1, ge=1, le=1024, description="random codes, gradients, noises to choose from, by CLIP")
+    near: float = Field(0.0, ge=0, le=100, description="weight of staying near the codes that it starts with")
+    coarse: float = Field(0.5, ge=0, lt=1, description="share of the steps spent on coarse forms; none with --init")
+    grow: int = Field(2, ge=0, le=3, description="how often the picture doubles its size then, if it starts from codes")
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ class Studio:
         """Begins with the photo, or with the best of so many random starts."""
         rng = self.brief.rng()
         best = self._drawn(rng, shrink)
-        if self.photo is not None or self.settings.starts == 1 or self.brief.resume is not None:
+        if self.photo is not None or self.settings.starts == 1:
             return best
         judges, highest = self.models.judges(self.settings.clip), None
         scorer = Scorer(judges, told(self.brief.prompts, 0.0))
@@ -100,17 +104,27 @@ class Studio:
         latent = self.latent(rng, shrink)
         if self.photo is not None:
             latent.load(self.photo)
-        elif self.settings.start != "codes":
+        elif self.settings.start in STARTS:
             latent.load(STARTS[self.settings.start](self.brief.size, self.brief.batch, rng))
         return latent
 
     def optimise(self, latent: Latent, leg: Leg, lr_scale: Callable[[float], float]) -> Iterator[Step]:
+        """Follows the terms through the codes, held to the mask."""
         canvas: Canvas = Averaged(latent, self.settings.average)
         if self.mask is not None:
-            canvas = Confined(canvas, self.photo, self.mask).to(self.models.device)
-        yield from optimise(
+            canvas = Confined(canvas, self.photo, self.mask)
+        terms = self.terms
+        if self.settings.near:
+            unit = float(self.models.vqgan(self.settings.vqgan).codebook.std())
+            terms = [*terms, Term("near the start", near(unit), self.settings.near)]
+        yield from self._follow(canvas, terms, leg, lr_scale)
+
+    def _follow(
+        self, canvas: Canvas, terms: Sequence[Term], leg: Leg, lr_scale: Callable[[float], float]
+    ) -> Iterator[Step]:
+        return optimise(
             canvas.to(self.models.device),
-            self.terms,
+            terms,
             steps=leg.steps,
             seconds=leg.seconds,
             seed=leg.seed,
@@ -120,33 +134,42 @@ class Studio:
             span=leg.span,
         )
 
-    def picture(self, steps: int, lr_scale: Callable[[float], float]) -> list[Stage]:
-        """The stages in which a picture is made: small ones first, unless it starts from a photo."""
-        grow = self.settings.grow if self.photo is None and self.settings.coarse else 0
-        grow = min(grow, _doublings(self.brief.size, self.models.vqgan(self.settings.vqgan).factor))
+    def picture(self, steps: int) -> list[Stage]:
+        """The stages in which a picture is made: a photo at once by codes, anything else coarse first."""
+        settings = self.settings
+        few = 0 if self.photo is not None else round(steps * settings.coarse)
+        if few and settings.start == "spectrum":
+            return [(few, self._spectrum), (steps - few, self._codes(1))]
+        grow = min(settings.grow, _doublings(self.brief.size, self.models.vqgan(settings.vqgan).factor)) if few else 0
+        small = [(few // grow, self._codes(2 ** (grow - number))) for number in range(grow)]
+        return [*small, (steps - sum(count for count, _ in small), self._codes(1))]
 
-        def run(leg: Leg, shrink: int) -> Iterator[Step]:
-            if leg.picture is None and shrink == 2**grow:
+    def _spectrum(self, leg: Leg) -> Iterator[Step]:
+        """Waves, the coarse ones first."""
+        brief, settings = self.brief, self.settings
+        start, end = leg.span
+        detail = (COARSEST, start + FINE_AT * (end - start))
+        waves = Fourier(brief.size, rng=brief.rng(), lr=WAVES_LR, batch=brief.batch, contrast=FAINT, detail=detail)
+        yield from self._follow(Averaged(waves, settings.average), self.terms, leg, cooling(leg.span))
+
+    def _codes(self, shrink: int) -> Callable[[Leg], Iterator[Step]]:
+        def run(leg: Leg) -> Iterator[Step]:
+            if leg.picture is None and leg.resume is None:
                 latent = self.first(shrink)
             else:
                 latent = self.latent(self.brief.rng(), shrink)
                 if leg.picture is not None:
                     latent.load(leg.picture)
-            yield from self.optimise(latent, leg, lr_scale)
+            yield from self.optimise(latent, leg, cooling(leg.span))
 
-        few = round(steps * self.settings.coarse / grow) if grow else 0
-        shares = [*[few] * grow, steps - few * grow]
-        return [
-            (share, lambda leg, shrink=2 ** (grow - number): run(leg, shrink)) for number, share in enumerate(shares)
-        ]
+        return run
 
 
 def studio(brief: Brief, settings: Imagery, models: Models) -> Studio:
     """Opens the networks and the photo.  UserError for what is not there, or for a mask without a photo."""
-    vqgan, judges = models.vqgan(settings.vqgan), models.judges(settings.clip)
+    models.vqgan(settings.vqgan)  # a wrong name is refused before anything is made
+    judges = models.judges(settings.clip)
     terms = guidance(brief, settings, judges, crops(settings.cutouts, wide=settings.wide))
-    if settings.near:
-        terms.append(Term("near the start", near(float(vqgan.codebook.std())), settings.near))
     photo = None if brief.init is None else images.read(brief.init, brief.size).to(models.device)
     return Studio(brief, settings, models, terms, photo, _mask(photo, settings, models))
 
@@ -161,9 +184,10 @@ def _mask(photo: Tensor | None, settings: Imagery, models: Models) -> Tensor | N
     return None
 
 
-def cooling(progress: float) -> float:
-    """The learning rate's factor: a short warm-up, then down to a tenth."""
-    return schedules.cosine(0.1, warm_up=0.05)(progress)
+def cooling(span: tuple[float, float]) -> Callable[[float], float]:
+    """The learning rate's factor in one stage of a run: a short warm-up, then down to a tenth."""
+    start, end = span
+    return lambda progress: schedules.cosine(0.1, warm_up=0.05)((progress - start) / max(end - start, 1e-9))
 
 
 def _doublings(size: tuple[int, int], factor: int) -> int:

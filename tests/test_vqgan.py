@@ -132,8 +132,9 @@ def test_near_pulls_to_the_start_and_not_to_nought():
     assert held < 0.2 * free and free > 0.5
 
 
-def test_it_follows_its_prompt_while_it_grows(models):
-    ready = plan(["a fox"], "vqgan", {"size": (32, 32), "steps": 40, "cutouts": 8, "grow": 1})
+@pytest.mark.parametrize("start", ["spectrum", "codes"])
+def test_it_follows_its_prompt(models, start):
+    ready = plan(["a fox"], "vqgan", {"size": (32, 32), "steps": 40, "cutouts": 8, "start": start})
     steps, scorer = list(ready.steps(models)), ready.scorer(models)
     assert float(scorer(steps[-1].image)) > float(scorer(steps[0].image))
 
@@ -142,17 +143,19 @@ def test_a_picture_that_grows_is_coarse_at_first(models):
     def roughness(step) -> float:
         return float(step.image.diff(dim=-1).abs().mean())
 
-    grown = steps_of(models, grow=1, coarse=0.5, average=0.0)
-    whole = steps_of(models, grow=0, average=0.0)
+    grown = steps_of(models, grow=1, coarse=0.5, average=0.0, start="codes")
+    whole = steps_of(models, grow=0, average=0.0, start="codes")
     assert roughness(grown[0]) < 0.8 * roughness(whole[0])
     assert len(grown) == len(whole) == 7 and grown[-1].canvas.canvas.z.shape == whole[-1].canvas.canvas.z.shape
     assert grown[0].canvas.canvas.z.shape[-1] == 16
 
 
 @pytest.mark.parametrize("codes", ["latent", "choice"])
-def test_a_growing_run_resumes_to_the_identical_picture(codes):
+@pytest.mark.parametrize("start", ["spectrum", "codes"])
+def test_a_run_in_stages_resumes_to_the_identical_picture(start, codes):
     steps, states, models = [], [], TinyModels()
-    values = {"size": (128, 64), "steps": 6, "cutouts": 4, "grow": 1, "starts": 3, "lr": 3.0, "codes": codes}
+    values = {"size": (128, 64), "steps": 6, "cutouts": 4, "grow": 1, "starts": 3, "lr": 3.0}
+    values |= {"start": start, "codes": codes, "near": 0.1}
     ready = plan(["a fox"], "vqgan", values)
     for step in ready.steps(models):
         steps.append(step)
@@ -165,10 +168,11 @@ def test_a_growing_run_resumes_to_the_identical_picture(codes):
 
 def test_it_starts_from_a_photo_at_once_and_whole(models, folder):
     (step,) = steps_of(models, init=folder / "photo.png", steps=0)
+    assert [type(step.canvas.canvas).__name__] == ["Latent"]
     assert (step.image - PHOTO).abs().max() < 0.03
 
 
-@pytest.mark.parametrize("start", ["codes", "gradient", "noise"])
+@pytest.mark.parametrize("start", ["spectrum", "codes", "gradient", "noise"])
 def test_starts_differ_by_seed(models, start):
     one, again, other = (steps_of(models, start=start, steps=0, seed=seed)[0].image for seed in (1, 1, 2))
     assert torch.equal(one, again) and not torch.equal(one, other)
@@ -177,7 +181,7 @@ def test_starts_differ_by_seed(models, start):
 def test_the_best_of_several_starts_is_taken(models):
     ready = plan(["a fox"], "vqgan", {"size": (32, 32), "steps": 0, "batch": 2})
     scorer = ready.scorer(models)
-    one, best = (steps_of(models, steps=0, batch=2, starts=starts)[0].image for starts in (1, 12))
+    one, best = (steps_of(models, steps=0, batch=2, starts=n, start="codes")[0].image for n in (1, 12))
     assert (scorer(best) > scorer(one)).all()
 
 

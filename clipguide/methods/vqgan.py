@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from clipguide.brief import Brief
 from clipguide.core import Step
-from clipguide.imagery import Imagery, cooling, studio
+from clipguide.imagery import Imagery, studio
 from clipguide.stages import staged
 from clipguide.styling import Masked
 from clipguide.weights import Models
@@ -22,6 +22,5 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     Unlike the public scripts: the picture grows, its views keep its aspect, the latent is averaged and the rate falls.
     """
     opened = studio(brief, settings, models)
-    yield from staged(
-        opened.picture(settings.steps, cooling), seed=brief.seed, seconds=brief.seconds, resume=brief.resume
-    )
+    stages = opened.picture(settings.steps)
+    yield from staged(stages, seed=brief.seed, seconds=brief.seconds, resume=brief.resume)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from clipguide.brief import Brief
 from clipguide.core import Step
-from clipguide.imagery import Imagery, Studio, cooling, studio
+from clipguide.imagery import Imagery, Studio, studio
 from clipguide.ops.motion import moved
 from clipguide.schedules import constant
 from clipguide.stages import Leg, staged
@@ -41,7 +41,7 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     """
     opened = studio(brief, settings, models)
     first = settings.steps - settings.steps % settings.between
-    stages = opened.picture(first, _cooling_until(first / max(1, first + settings.frames * settings.between)))
+    stages = opened.picture(first)
     stages += [(settings.between, lambda leg: _frame(opened, settings, leg))] * settings.frames
     yield from staged(stages, seed=brief.seed, seconds=brief.seconds, resume=brief.resume)
 
@@ -54,7 +54,3 @@ def _frame(opened: Studio, settings: Settings, leg: Leg) -> Iterator[Step]:
         latent.load(moved(leg.picture, **motion))
     yield from opened.optimise(latent, leg, constant)
 
-
-def _cooling_until(end: float):
-    """The rate of the first picture, which is made by progress `end`."""
-    return lambda progress: cooling(min(1.0, progress / end) if end else 1.0)
