@@ -34,7 +34,8 @@ C = TypeVar("C", bound=Loadable)
 Medium = Callable[[Tensor, Brief, float], Canvas]
 
 MORTAR = "#d8d3c8"
-CELLS = 48  # along the photo's longer side
+CELLS = 48  # along the photo's longer side ...
+SMALLEST = 4.0  # px: ... but none is smaller
 STROKES = 900
 # a photo is too dark for glazes that darken each other: these lie one over the other
 WASH = replace(LOOKS["watercolour"], start=(4.0, 12.0), opacity=(0.15, 0.6), darkest=0.1, multiply=False, filled=0.0)
@@ -53,7 +54,7 @@ def _grid(
 ) -> Canvas:
     """Cells in the photo's main colours, a palette that follows them."""
     size = _size(photo)
-    layout = cells(shape, size, max(size) / count, fabric=images.colour(fabric))
+    layout = cells(shape, size, max(SMALLEST, max(size) / count), fabric=images.colour(fabric))
     main = images.main_colours(photo[0].cpu(), colours)[None].expand(brief.batch, -1, -1)
     return _loaded(Grid(layout, rng=brief.rng(), lr=2 * lr, batch=brief.batch, snap=Snap(main, learn=True)), photo)
 

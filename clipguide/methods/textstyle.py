@@ -25,6 +25,9 @@ from clipguide.styling import Photo, Styling, finished, open_photo
 from clipguide.weights import Models
 
 
+HELD = 4.0  # weight of the photo's gist in stones and strokes: they would wander off
+
+
 class Settings(Styling):
     medium: MediumName = Field(
         "auto", description="what it is redrawn in; auto: stones for a mosaic, strokes for a crayon ..., else pixels"
@@ -35,7 +38,7 @@ class Settings(Styling):
     patches: float = Field(1.0, ge=0, le=100, description="weight of the patches' direction: the texture")
     extent: float = Field(0.5, gt=0, le=1, description="side of a patch, as a share of the photo's shorter side")
     gist: float | None = Field(
-        None, ge=0, le=100, description="weight of the photo's colours and large shapes; else 1, or 0 in pixels"
+        None, ge=0, le=100, description="weight of the photo's colours and large shapes; else 4, or 0 in pixels"
     )
     content: float = Field(0.05, ge=0, le=100, description="weight of the photo's things; higher keeps more")
     smooth: float = Field(0.5, ge=0, le=100, description="weight of total variation; higher is calmer")
@@ -69,7 +72,7 @@ def _terms(brief: Brief, settings: Settings, models: Models, photo: Photo, mediu
     terms = [
         *direction_terms(judges, aims, views, near, weights, 0.0),
         *(term.times(settings.words) for term in words),
-        Term("gist", gist(photo.small), float(medium not in SOFT) if settings.gist is None else settings.gist),
+        Term("gist", gist(photo.small), (medium not in SOFT) * HELD if settings.gist is None else settings.gist),
         Term("content", content(models.features(settings.features)), settings.content),
         Term("smooth", smooth(), settings.smooth),
     ]
