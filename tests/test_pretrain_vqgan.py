@@ -13,7 +13,7 @@ from PIL import Image
 from clipguide.errors import UserError
 from clipguide.models.vqgan import open_vqgan
 from pretrain.data.pair import Pair
-from pretrain.vqgan import crops, evaluate, run
+from pretrain.vqgan import crops, evaluate, run, space
 from pretrain.vqgan.codebook import MovingCodebook, perplexity
 from pretrain.vqgan.config import VqganConfig
 from pretrain.vqgan.train import batch, start, train
@@ -109,6 +109,33 @@ def test_first_codes_cover_what_is_coded():
     book = MovingCodebook(torch.zeros(32, 3))
     book.begin(z, torch.Generator().manual_seed(0))
     assert torch.cdist(z, book.codes).amin(1).square().sum() < 0.2 * z.square().sum()
+
+
+def test_spread_is_least_for_directions_of_unit_variance_without_correlation():
+    z = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    flat = z * torch.tensor([1, 1, 0.01])[None, :, None, None]
+    assert space.spread(z) < 0.01 < 0.1 < space.spread(flat)
+    assert space.spread(torch.cat([z[:, :2], z[:, :1]], 1)) > 0.2  # two directions say the same
+
+
+def test_a_fold_turns_z_and_leaves_the_picture():
+    vqgan, image = start(TINY).vqgan, torch.rand(1, 3, 16, 16)
+    z, drawn = vqgan.encode(image), vqgan.draw(vqgan.encode(image))
+    matrix = torch.randn(4, 4, generator=torch.Generator().manual_seed(0)) + 3 * torch.eye(4)
+    space.fold(vqgan, matrix)
+    torch.testing.assert_close(vqgan.encode(image), torch.einsum("ij,bjhw->bihw", matrix, z), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(vqgan.draw(vqgan.encode(image)), drawn, atol=1e-4, rtol=1e-4)
+
+
+def test_after_the_metric_is_folded_equal_steps_of_z_change_the_picture_equally():
+    vqgan, rng = start(TINY).vqgan, torch.Generator().manual_seed(0)
+    images = torch.from_numpy(colours(16)).movedim(-1, 1).float() / 255
+    space.fold(vqgan, torch.diag(torch.tensor([1.0, 1, 1, 8])))  # now the last direction counts too little
+    before = space.metric(vqgan, images, 0.0, rng)
+    space.fold(vqgan, before)
+    after = space.metric(vqgan, images, 0.0, rng)
+    assert before.diag()[3] < 0.3 * before.diag()[:3].max()
+    assert torch.linalg.cond(after) < 0.5 * torch.linalg.cond(before)
 
 
 def test_perplexity_counts_codes_in_even_use():

@@ -31,6 +31,7 @@ class VqganConfig:
     warmup: int = 100
     settle: float = 0.55
     commit: float = 0.25  # weight of the pull of z to its code (van den Oord et al., arXiv 1711.00937)
+    spread: float = 0.05  # weight, in the steps without quantisation, of z being whitened
     squared: float = 1.0  # weight of the squared error, beside the absolute one
     colour: float = 20.0  # weight of the squared error of means over 8 x 8 px: hues are learned late without it
     perceptual: float = 0.4

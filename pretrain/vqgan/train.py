@@ -16,10 +16,12 @@ from clipguide.ops.straight_through import straight_through
 from pretrain.vqgan.codebook import MovingCodebook, perplexity
 from pretrain.vqgan.config import VqganConfig
 from pretrain.vqgan.losses import PatchDiscriminator, hinge
+from pretrain.vqgan.space import fold, means, metric, spread
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 HEAD_START = 0.03  # share of the steps in which the discriminator learns before it counts
 FIRST_Z = 16  # z for each code, from which the codebook is drawn at first
+METRIC_BATCHES = 4
 
 
 @dataclass(frozen=True)
@@ -120,28 +122,28 @@ def update(
     return {name: value.item() for name, value in losses.items()}
 
 
-def means(images: Tensor) -> Tensor:
-    return F.avg_pool2d(images, 8)
-
-
 def quantise(
     state: VqganState, z: Tensor, config: VqganConfig, rng: torch.Generator
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """(codes that the decoder gets, losses).  In the first steps z itself."""
     if state.step < config.free:
-        return z, {}
+        return z, {"spread": spread(z)}
     numbers = state.vqgan.nearest(z)
     codes = state.vqgan.lookup(numbers)
     state.book.follow(z.detach().movedim(1, -1).flatten(0, 2), numbers.flatten(), state.step, rng)
     return straight_through(codes, z), {"commit": F.mse_loss(z, codes)}
 
 
-@torch.no_grad()
 def first_codes(state: VqganState, pictures: NDArray, config: VqganConfig, rng: torch.Generator) -> None:
-    """Draws the codebook from what the encoder says of many crops."""
+    """Turns the space of z to what the decoder makes of it, and draws the codebook from many crops."""
+    images = torch.cat([batch(pictures, config, state.step, rng) for _ in range(METRIC_BATCHES)])
+    matrix = metric(state.vqgan, images, config.colour, rng)
+    for vqgan in (state.vqgan, state.average):
+        fold(vqgan, matrix)
     found, wanted = [], FIRST_Z * config.codes
     while sum(map(len, found)) < wanted:
-        z = state.vqgan.encode(batch(pictures, config, state.step, rng))
+        with torch.no_grad():
+            z = state.vqgan.encode(batch(pictures, config, state.step, rng))
         found.append(z.movedim(1, -1).flatten(0, 2))
     state.book.begin(torch.cat(found), rng)
 
