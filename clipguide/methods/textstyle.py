@@ -24,7 +24,6 @@ from clipguide.media import MEDIA, SOFT, MediumName, chosen
 from clipguide.styling import Photo, Styling, finished, open_photo
 from clipguide.weights import Models
 
-
 HELD = 4.0  # weight of the photo's gist in stones and strokes: they would wander off
 
 
