@@ -141,7 +141,12 @@ def is_still(name: str, config: TrainConfig) -> bool:
 
 
 def start(model: nn.Module, config: TrainConfig) -> TrainState:
-    """A run at step 0. Locks what the config locks; `model` is trained in place."""
+    """A run at step 0. Locks what the config locks; `model` is trained in place.
+
+    Errors: UserError for a sigmoid loss where the model has no bias.
+    """
+    if config.loss == "sigmoid" and model.logit_bias is None:
+        raise UserError("--loss sigmoid needs a CLIP with init_logit_bias in its config, such as ViT-B-16-SigLIP's")
     locked = {part for part, lock in (("text", config.lock_text), ("image", config.lock_image)) if lock}
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(part_of(name) not in locked and not is_still(name, config))

@@ -74,6 +74,7 @@ BAD = {
     "batch above the data": (train("--batch", "100"), "shards holds 20 pairs, a batch takes 100 pairs; give a smaller"),
     "batch of one": (train("--batch", "1"), "--batch 1: give 2 or more"),
     "no size": (train("--sizes", "0"), "--sizes 0: give sides of at least 8 px"),
+    "sigmoid without a bias": (train("--loss", "sigmoid"), "--loss sigmoid needs a CLIP with init_logit_bias"),
     "no steps": (train("--steps", "0"), "--steps 0: give 1 or more"),
     "nothing to resume": (train("--resume"), "there is no checkpoint out/checkpoint.pt"),
     "unknown start": (train(start="nobody"), "there is no clip 'nobody'"),
@@ -110,9 +111,9 @@ def test_a_run_is_not_resumed_with_another_config_and_stays_as_it_is(place, caps
     assert cli.main(train()) == 0
     before = (place / "out" / "checkpoint.pt").read_bytes()
     capsys.readouterr()
-    assert cli.main(train("--resume", "--batch", "5", "--loss", "sigmoid")) == 2
+    assert cli.main(train("--resume", "--batch", "5", "--lr", "0.1")) == 2
     said = capsys.readouterr().err
-    assert "(batch was 4, now 5, loss was softmax, now sigmoid)" in said and said.count("\n") == 1
+    assert "(batch was 4, now 5, lr was 0.003, now 0.1)" in said and said.count("\n") == 1
     assert (place / "out" / "checkpoint.pt").read_bytes() == before
 
 
