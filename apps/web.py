@@ -117,8 +117,8 @@ def theme() -> gr.themes.Base:
     )
     return look.set(
         block_padding="0",
-        block_background_fill="none",
-        block_background_fill_dark="none",
+        block_background_fill="*background_fill_primary",
+        block_background_fill_dark="*body_background_fill",
         block_label_background_fill_dark="*background_fill_primary",
         input_border_width="1px",
         input_border_color="*border_color_primary",
