@@ -263,7 +263,7 @@ def test_history_shows_makes_again_and_deletes(visit, server):
     page.locator("#history button:has(img)").first.click()
     page.wait_for_selector("#history-stage img")
     page.click("#history-video")
-    page.wait_for_function("document.querySelector('#history-files')?.innerText.includes('video.mp4')")
+    page.wait_for_function("/video\\s*\\.mp4/.test(document.querySelector('#history-files')?.innerText)")
     page.fill("#history-search textarea, #history-search input", "")
     page.keyboard.press("Enter")
     page.wait_for_function("document.querySelectorAll('#history button img').length > 3")
