@@ -16,12 +16,12 @@ from clipguide.ops.straight_through import straight_through
 from pretrain.vqgan.codebook import MovingCodebook, perplexity
 from pretrain.vqgan.config import VqganConfig
 from pretrain.vqgan.losses import PatchDiscriminator, hinge
-from pretrain.vqgan.space import fold, means, metric, spread
+from pretrain.vqgan.space import fold, means, metric, refit, spread
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 HEAD_START = 0.03  # share of the steps in which the discriminator learns before it counts
 FIRST_Z = 16  # z for each code, from which the codebook is drawn at first
-METRIC_BATCHES = 4
+METRIC_BATCHES, REFIT_BATCHES = 4, 24
 
 
 @dataclass(frozen=True)
@@ -135,9 +135,11 @@ def quantise(
 
 
 def first_codes(state: VqganState, pictures: NDArray, config: VqganConfig, rng: torch.Generator) -> None:
-    """Turns the space of z to what the decoder makes of it, and draws the codebook from many crops."""
-    images = torch.cat([batch(pictures, config, state.step, rng) for _ in range(METRIC_BATCHES)])
-    matrix = metric(state.vqgan, images, config.colour, rng)
+    """Refits the last layer, turns z's space to what the decoder makes of it, draws the codebook from many crops."""
+    batches = [batch(pictures, config, state.step, rng) for _ in range(REFIT_BATCHES)]
+    for vqgan in (state.vqgan, state.average):
+        refit(vqgan, batches)
+    matrix = metric(state.vqgan, torch.cat(batches[:METRIC_BATCHES]), config.colour, rng)
     for vqgan in (state.vqgan, state.average):
         fold(vqgan, matrix)
     found, wanted = [], FIRST_Z * config.codes
