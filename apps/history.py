@@ -135,10 +135,11 @@ class Page:
             run = self.studio.run(names[chosen.index])
         except UserError as error:
             raise uploads.refused(error) from None
-        yield await asyncio.to_thread(self._shown, run)
-        await asyncio.sleep(stage.FRAME_SECONDS)  # as in _watch
         job = self.studio.runner.find(run.folder.name)
-        if job is not None and not job.over:
+        going_on = job is not None and not job.over  # asked before it is shown: it may end at any moment
+        yield await asyncio.to_thread(self._shown, run)
+        if going_on:
+            await asyncio.sleep(stage.FRAME_SECONDS)  # as in _watch
             async for view in stage.watch(job, self.studio):
                 yield gr.skip(), view, *(gr.skip(),) * 8
             yield await asyncio.to_thread(self._shown, run)
