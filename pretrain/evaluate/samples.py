@@ -125,4 +125,4 @@ def decode(sample: Sample, size: int) -> Tensor:
         raise UserError(f"{sample.key} is no picture that can be read ({error}); mend it or remove it") from None
     ground = Image.alpha_composite(Image.new("RGBA", whole.size, "white"), whole).convert("RGB")
     picture = ground if ground.size == (size, size) else ImageOps.fit(ground, (size, size), Image.Resampling.BICUBIC)
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).contiguous()
+    return torch.from_numpy(np.ascontiguousarray(np.asarray(picture).transpose(2, 0, 1)))
