@@ -33,7 +33,7 @@ MINI_B: dict[str, Any] = {
     "custom_text": True,
     "init_logit_scale": 3.0,
     "vision_cfg": {
-        "image_size": 112,
+        "image_size": 96,
         "timm_model_name": "resnet50_thin",
         "timm_model_pretrained": False,
         "timm_pool": "avg",

@@ -17,18 +17,10 @@ else
   scale=1 first="--steps 1000 --batch 128 --sizes 96" second="--steps 700 --batch 128 --sizes 96" until=638 until_two=268
 fi
 common="--radius 1.5 --classes 0.3 --ema 0.99 --lr 3e-4 --head-lr 1e-3"
-objects=emoji,stamps,clipart,art4apps,gcompris,wallpapers
-scenes=scenes,avatars,portraits
 
 resume() { if [ -f "$1/checkpoint.pt" ]; then echo --resume; fi; }
 
-"$python" -m pretrain data fetch --sources "$objects,$scenes"
-[ -f "$work/objects/index.json" ] || "$python" -m pretrain data build --sources "$objects" --scale $scale --out "$work/objects"
-[ -f "$work/scenes/index.json" ] || "$python" -m pretrain data build --sources "$scenes" --scale $scale --out "$work/scenes"
-mkdir -p "$work/both"
-for part in objects scenes; do
-  for shard in "$work/$part"/train/*.tar; do ln -sf "$shard" "$work/both/$part-$(basename "$shard")"; done
-done
+pretrain/recipes/shards.sh "$work" $scale
 
 # Part one: objects; the heads alone for 40 steps, then the attack grows to its full radius over 200.
 [ -d "$work/start" ] || "$python" -m pretrain align --out "$work/start"

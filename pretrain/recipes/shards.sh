@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# The pairs that the bundled CLIPs are trained on: FOLDER/objects and FOLDER/scenes, and the training shards of FOLDER/both.
+#
+#   pretrain/recipes/shards.sh FOLDER [SCALE]     SCALE (default 1) multiplies the composed pairs; run again to go on
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+work=$(realpath -m "$1") scale=${2:-1}
+python=${PYTHON:-.venv/bin/python}
+objects=emoji,stamps,clipart,art4apps,gcompris,wallpapers
+scenes=scenes,avatars,portraits
+
+"$python" -m pretrain data fetch --sources "$objects,$scenes"
+[ -f "$work/objects/index.json" ] || "$python" -m pretrain data build --sources "$objects" --scale "$scale" --out "$work/objects"
+[ -f "$work/scenes/index.json" ] || "$python" -m pretrain data build --sources "$scenes" --scale "$scale" --out "$work/scenes"
+mkdir -p "$work/both"
+for part in objects scenes; do
+  for shard in "$work/$part"/train/*.tar; do ln -sf "$shard" "$work/both/$part-$(basename "$shard")"; done
+done
