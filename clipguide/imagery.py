@@ -50,11 +50,11 @@ class Imagery(Composed):
     codes: Literal["latent", "choice"] = Field(
         "latent", description="what is optimised: vectors, drawn as the nearest codes, or the odds of every code"
     )
-    lr: float = Field(0.15, gt=0, le=10, description="learning rate, in standard deviations of the VQGAN's codes")
-    smooth: float = Field(0.1, ge=0, le=100, description="weight of total variation; higher is calmer")
+    lr: float = Field(0.2, gt=0, le=10, description="learning rate, in standard deviations of the VQGAN's codes")
+    smooth: float = Field(0.3, ge=0, le=100, description="weight of total variation; higher is calmer")
     average: float = Field(0.9, ge=0, lt=1, description="moving average of the latent; 0 shows the last step")
     start: Literal["spectrum", "codes", "gradient", "noise"] = Field(
-        "spectrum", description="what it begins with where there is no --init: coarse waves, random codes, two colours"
+        "spectrum", description="what it begins with where there is no --init: coarse waves, random codes, four colours"
         " blended, noise"
     )
     starts: int = Field(1, ge=1, le=1024, description="random codes, gradients, noises to choose from, by CLIP")

@@ -20,9 +20,9 @@ class Latent(nn.Module):
     Every place is drawn as the code that is nearest to its vector, and the gradient passes straight through to the
     vector, as in VQGAN+CLIP (Crowson et al., 2022); after a step z is put back into the range of the codebook, channel
     by channel.  Starts as random codes.  extras: "latent" and "start", the z of now and of the beginning, (B, C, h, w).
-    lr: in standard deviations of the codebook, so that one rate suits every VQGAN; the public scripts take z's own
-    unit.  shrink: the picture is drawn so many times smaller and enlarged.  Where the size is no multiple of the
-    grid's, the last row or column of codes is cut off.
+    Each channel is stored in standard deviations of the codebook, so that one rate, `lr`, suits every channel of every
+    VQGAN; the public scripts take z's own unit.  shrink: the picture is drawn so many times smaller and enlarged.
+    Where the size is no multiple of the grid's, the last row or column of codes is cut off.
     """
 
     def __init__(
@@ -35,20 +35,23 @@ class Latent(nn.Module):
         self.size, self.factor = size, vqgan.factor
         self.drawn = tuple(-(-side // shrink) for side in size)  # (width, height) in px
         codes = vqgan.codebook.detach().float().cpu()  # (K, C)
-        self.lr = lr * float(codes.std())
+        self.lr = lr
+        unit = codes.std(0).clamp(min=1e-3 * float(codes.std()))[:, None, None]
         columns, rows = (-(-side // self.factor) for side in self.drawn)
         picks = torch.randint(len(codes), (batch, rows, columns), generator=rng)
-        self.z = nn.Parameter(codes[picks].movedim(-1, 1).contiguous())  # (B, C, h, w)
-        self.register_buffer("start", self.z.detach().clone())
-        self.register_buffer("low", codes.amin(0)[:, None, None], persistent=False)
-        self.register_buffer("high", codes.amax(0)[:, None, None], persistent=False)
+        self.register_buffer("start", codes[picks].movedim(-1, 1).contiguous())  # (B, C, h, w)
+        self.z = nn.Parameter(self.start / unit)
+        self.register_buffer("unit", unit, persistent=False)
+        self.register_buffer("low", codes.amin(0)[:, None, None] / unit, persistent=False)
+        self.register_buffer("high", codes.amax(0)[:, None, None] / unit, persistent=False)
 
     def param_groups(self) -> list[dict[str, Any]]:
         return [{"params": [self.z], "lr": self.lr}]
 
     def codes(self, tick: Tick) -> tuple[Tensor, Tensor]:
         """z, and what is drawn of it: (B, C, h, w) each."""
-        return self.z, self.quantise(self.z)
+        z = self.z * self.unit
+        return z, self.quantise(z)
 
     def render(self, tick: Tick) -> Frame:
         width, height = self.drawn
@@ -69,8 +72,8 @@ class Latent(nn.Module):
     @torch.no_grad()
     def restart(self, z: Tensor) -> None:
         """Begins at z, (1 or B, C, h, w)."""
-        self.z.copy_(z.expand_as(self.z))
-        self.start.copy_(self.z)
+        self.start.copy_(z.expand_as(self.start))
+        self.z.copy_(self.start / self.unit)
 
     @torch.no_grad()
     def take(self, other: Latent, where: Tensor) -> None:
@@ -100,10 +103,9 @@ class Choice(Latent):
         super().__init__(vqgan, size, rng=rng, lr=lr, batch=batch, shrink=shrink)
         self.nearest, self.lr = vqgan.nearest, lr
         self.register_buffer("book", vqgan.codebook.detach().float().cpu(), persistent=False)  # (K, C)
-        z = self.z.detach()
         del self.z
-        self.logits = nn.Parameter(torch.zeros(batch, len(self.book), *z.shape[2:]))  # (B, K, h, w)
-        self.restart(z)
+        self.logits = nn.Parameter(torch.zeros(batch, len(self.book), *self.start.shape[2:]))  # (B, K, h, w)
+        self.restart(self.start)
 
     def param_groups(self) -> list[dict[str, Any]]:
         return [{"params": [self.logits], "lr": self.lr}]
