@@ -6,6 +6,7 @@ import torch
 from doubles import TinyModels, tiny_vqgan
 
 from clipguide.models.vqgan import open_vqgan, write_vqgan
+from clipguide.weights import Models
 
 
 def test_shapes_and_range():
@@ -49,3 +50,13 @@ def test_models_opens_it_frozen_and_once():
     vqgan = models.vqgan("vqgan-mini")
     assert vqgan is models.vqgan("vqgan-mini") and not vqgan.training
     assert not any(parameter.requires_grad for parameter in vqgan.parameters())
+
+
+@torch.no_grad()
+def test_the_bundled_network_gives_a_picture_back_in_its_colours():
+    vqgan = Models("cpu").vqgan("vqgan-mini")
+    assert vqgan.factor == 8 and sum(parameter.numel() for parameter in vqgan.parameters()) < 20e6
+    ramp = torch.linspace(0, 1, 96)
+    image = torch.stack([ramp.expand(96, 96), ramp[:, None].expand(96, 96), torch.full((96, 96), 0.4)])[None]
+    drawn = vqgan.decode(vqgan.quantise(vqgan.encode(image)))
+    assert (drawn - image).square().mean() < 10**-2.2  # 22 dB

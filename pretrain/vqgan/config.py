@@ -25,19 +25,19 @@ class VqganConfig:
     batch: int = 16  # small crops in a step; of large crops as many as have the same area
     small: int = 64  # px, side of the crops at first
     large: int = 128
-    grow: float = 0.4  # share of the steps with small crops
+    grow: float = 0.6  # share of the steps with small crops
     free: int = 2400  # steps without quantisation; the codebook is then drawn from what the encoder says
-    rate: float = 1e-3
+    rate: float = 2e-3
     warmup: int = 100
-    settle: float = 0.55
+    settle: float = 0.6
     commit: float = 0.25  # weight of the pull of z to its code (van den Oord et al., arXiv 1711.00937)
     spread: float = 0.05  # weight, in the steps without quantisation, of z being whitened
     squared: float = 1.0  # weight of the squared error, beside the absolute one
     colour: float = 20.0  # weight of the squared error of means over 8 x 8 px: hues are learned late without it
     perceptual: float = 0.4
     adversary: float = 0.03
-    adversary_from: float = 0.65  # share of the steps after which the discriminator counts; it learns a bit before
-    average: float = 0.998  # of the exported weights
+    adversary_from: float = 0.9  # share of the steps after which the discriminator counts; it learns a bit before
+    average: float = 0.996  # of the exported weights
 
     @property
     def network(self) -> dict[str, Any]:

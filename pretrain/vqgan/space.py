@@ -62,9 +62,10 @@ def metric(vqgan: VQGAN, images: Tensor, colour: float, rng: torch.Generator, dr
 
 
 @torch.no_grad()
-def refit(vqgan: VQGAN, batches: Sequence[Tensor], ridge: float = 1e-4) -> None:
+def refit(vqgan: VQGAN, batches: Sequence[Tensor], *, coded: bool, share: float = 1.0, ridge: float = 1e-4) -> None:
     """The decoder's last convolution by least squares, so that pictures of `batches`, (B, 3, H, W) each, come back.
 
+    coded: from their codes, else from z itself.  share: how much of the way the weights go.
     Measured after 4,600 steps without quantisation: the squared error falls by a quarter.
     """
     last, seen = vqgan.network.decoder.conv_out, {}
@@ -72,12 +73,13 @@ def refit(vqgan: VQGAN, batches: Sequence[Tensor], ridge: float = 1e-4) -> None:
     inner, outer = last.weight[0].numel(), last.out_channels
     square, product = torch.zeros(inner + 1, inner + 1), torch.zeros(inner + 1, outer)
     for images in batches:
-        error = 2 * (images - vqgan.draw(vqgan.encode(images)))
+        z = vqgan.encode(images)
+        error = 2 * (images - vqgan.draw(vqgan.quantise(z) if coded else z))
         patches = F.unfold(seen["x"], last.kernel_size, padding=last.padding).movedim(1, -1).flatten(0, 1)
         patches = torch.cat([patches, torch.ones(len(patches), 1)], 1)
         square += patches.T @ patches
         product += patches.T @ F.pixel_unshuffle(error, vqgan.patch).movedim(1, -1).flatten(0, 2)
     hook.remove()
-    change = torch.linalg.solve(square + ridge * square.diag().mean() * torch.eye(inner + 1), product)
+    change = torch.linalg.solve(square + ridge * square.diag().mean() * torch.eye(inner + 1), share * product)
     last.weight += change[:-1].T.reshape(last.weight.shape)
     last.bias += change[-1]

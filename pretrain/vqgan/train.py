@@ -138,7 +138,7 @@ def first_codes(state: VqganState, pictures: NDArray, config: VqganConfig, rng: 
     """Refits the last layer, turns z's space to what the decoder makes of it, draws the codebook from many crops."""
     batches = [batch(pictures, config, state.step, rng) for _ in range(REFIT_BATCHES)]
     for vqgan in (state.vqgan, state.average):
-        refit(vqgan, batches)
+        refit(vqgan, batches, coded=False)
     matrix = metric(state.vqgan, torch.cat(batches[:METRIC_BATCHES]), config.colour, rng)
     for vqgan in (state.vqgan, state.average):
         fold(vqgan, matrix)
