@@ -77,7 +77,8 @@ def test_cells_may_be_wide_and_need_not_divide_the_picture():
 @pytest.mark.parametrize("symmetry", [*SYMMETRIES, "both"])
 def test_symmetry_is_exact(shape, symmetry):
     grid = Grid(cells(shape, (46, 36), 5, symmetry=symmetry), rng=rng(), contrast=1.0)
-    picture = shown(grid) if shape not in ("stitch", "tessera") else grid.cells.show(torch.rand(1, 3, grid.cells.rows, 9))
+    plain = shape not in ("stitch", "tessera")
+    picture = shown(grid) if plain else grid.cells.show(torch.rand(1, 3, grid.cells.rows, 9))
     flips = [(-1,), (-2,)] if symmetry == "both" else [SYMMETRIES[symmetry]]
     for axes in flips:
         torch.testing.assert_close(picture, picture.flip(axes))

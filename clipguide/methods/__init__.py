@@ -16,7 +16,7 @@ METHODS: dict[str, tuple[str, str]] = {
     "pixelart": ("clipguide.methods.pixelart", "a grid of coloured cells: palettes, dither, symmetry, sprites"),
     "clipstyler": ("clipguide.methods.clipstyler", "a photo in a style, by a small network trained on it alone"),
     "clipstyler-fast": ("clipguide.methods.clipstyler_fast", "a style learned once on many photos, then laid on any"),
-    "textstyle": ("clipguide.methods.textstyle", "a photo in a style: stones, cells, strokes or pixels, as its words ask"),
+    "textstyle": ("clipguide.methods.textstyle", "a photo in a style, in stones, cells, strokes or pixels"),
     "styleimage": ("clipguide.methods.styleimage", "a photo in the style of a picture, alone or mixed with words"),
     "texture": ("clipguide.methods.texture", "a thing with a [texture] painted on it, or a seamless tile"),
     "shapes": ("clipguide.methods.shapes", "triangles, rectangles or ellipses, by gradient or by evolution; SVG"),
