@@ -1,13 +1,13 @@
 """Media: what a photo is redrawn in.  A gradient alone makes no square pixels and no stones; a canvas of them does.
 
-A medium is one function (photo, brief, rate) -> canvas that shows the photo, and one line of `MEDIA`, which also says
-for which words in a style it is taken where the user names none.
+A medium is one function that makes the canvas, and one line of `MEDIA`, which also says for which words in a style it
+is taken where the user names none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Literal, TypeVar
 
@@ -31,7 +31,6 @@ MediumName = Literal[
     "auto", "pixels", "spectrum", "cells", "mosaic", "stitches", "crayon", "charcoal", "ink", "watercolour", "paint"
 ]
 C = TypeVar("C", bound=Loadable)
-Medium = Callable[[Tensor, Brief, float], Canvas]
 
 MORTAR = "#d8d3c8"
 CELLS = 48  # along the photo's longer side ...
@@ -60,31 +59,55 @@ def _grid(
 
 
 def _strokes(
-    look: Look, broad: float, photo: Tensor, brief: Brief, lr: float, *, count: int = STROKES
+    look: Look, broad: float, photo: Tensor, brief: Brief, lr: float, *, count: int = STROKES, spread: float = 0.6
 ) -> Canvas:
-    """Strokes along the photo's contours, in its colours, on white paper, `broad` times as wide as on bare paper."""
+    """Strokes in the photo's colours on white paper, `broad` times as wide as on bare paper.
+
+    spread: the share of them that is dealt out evenly; the others lie along the photo's contours.
+    """
     amount, rng = starts.Amount(count, filled=look.filled / 2), brief.rng()
-    drawn = [starts.along(photo.cpu(), amount, look, rng, spread=0.6) for _ in range(brief.batch)]
+    drawn = [starts.along(photo.cpu(), amount, look, rng, spread=spread) for _ in range(brief.batch)]
     paths = Paths(**{f.name: torch.cat([getattr(each, f.name) for each in drawn]) for f in fields(Paths)})
     paths.widths.mul_(broad)
     return Strokes(paths, _size(photo), look, rates=Rates(points=25 * lr, width=10 * lr, colour=1.5 * lr))
 
 
-MEDIA: dict[MediumName, tuple[Medium, tuple[str, ...]]] = {
-    "cells": (partial(_grid, "square", 24), ("pixel art", "pixelart", "8-bit", "16-bit", "video game")),
-    "mosaic": (
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """make: (photo, brief, learning rate) -> a canvas that shows the photo.  words: in a style, they ask for it.
+
+    gist, content: weights of the photo's colours and large shapes, and of its things, that suit it.  pace: factor of
+    the learning rate.
+    """
+
+    make: Callable[[Tensor, Brief, float], Canvas]
+    words: tuple[str, ...] = ()
+    gist: float = 4.0  # stones and strokes wander off without it
+    content: float = 0.05
+    pace: float = 1.0
+
+
+MEDIA: dict[MediumName, Medium] = {
+    "cells": Medium(partial(_grid, "square", 24), ("pixel art", "pixelart", "8-bit", "16-bit", "video game")),
+    "mosaic": Medium(
         partial(_grid, "tessera", 64, count=56, fabric=MORTAR), ("mosaic", "tesserae", "stained glass", "tiles")
     ),
-    "stitches": (partial(_grid, "stitch", 32, fabric="linen"), ("stitch", "embroider", "knit", "tapestry")),
-    "crayon": (partial(_strokes, LOOKS["crayon"], 2.0, count=1200), ("crayon", "coloured pencil", "pastel")),
-    "charcoal": (partial(_strokes, LOOKS["charcoal"], 1.0), ("charcoal", "pencil", "sketch")),
-    "ink": (partial(_strokes, LOOKS["ink"], 1.0), ("ink", "pen drawing", "line art", "etching")),
-    "watercolour": (partial(_strokes, WASH, 1.0, count=700), ("watercolour", "watercolor", "wash")),
-    "paint": (
+    "stitches": Medium(partial(_grid, "stitch", 32, fabric="linen"), ("stitch", "embroider", "knit", "tapestry")),
+    "crayon": Medium(
+        partial(_strokes, LOOKS["crayon"], 1.0, count=700, spread=0.2),
+        ("crayon", "coloured pencil", "pastel"),
+        gist=1.0,  # bare paper is to stay between the strokes
+        content=0.5,
+        pace=0.5,
+    ),
+    "charcoal": Medium(partial(_strokes, LOOKS["charcoal"], 1.0), ("charcoal", "pencil", "sketch")),
+    "ink": Medium(partial(_strokes, LOOKS["ink"], 1.0), ("ink", "pen drawing", "line art", "etching")),
+    "watercolour": Medium(partial(_strokes, WASH, 1.0, count=700), ("watercolour", "watercolor", "wash")),
+    "paint": Medium(
         partial(_strokes, LOOKS["paint"], 2.0), ("oil paint", "van gogh", "impasto", "brush", "acrylic")
     ),
-    "pixels": (_pixels, ()),
-    "spectrum": (_spectrum, ()),
+    "pixels": Medium(_pixels, gist=0.0),
+    "spectrum": Medium(_spectrum, gist=0.0),
 }
 SOFT = ("pixels", "spectrum")  # media that can show the photo's own finest detail again
 
@@ -94,7 +117,7 @@ def chosen(name: MediumName, styles: list[str]) -> MediumName:
     if name != "auto":
         return name
     said = " ".join(styles).lower()
-    return next((medium for medium, (_, words) in MEDIA.items() if any(word in said for word in words)), "pixels")
+    return next((medium for medium, its in MEDIA.items() if any(word in said for word in its.words)), "pixels")
 
 
 def _loaded(canvas: C, photo: Tensor) -> C:

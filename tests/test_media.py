@@ -24,7 +24,7 @@ def photo() -> torch.Tensor:
 
 @pytest.mark.parametrize("name", MEDIA)
 def test_every_medium_begins_with_the_photo(name):
-    canvas = MEDIA[name][0](photo(), Brief((), (48, 40), batch=2), 0.02)
+    canvas = MEDIA[name].make(photo(), Brief((), (48, 40), batch=2), 0.02)
     image = canvas.render(Tick(0, 10, torch.Generator())).image
     assert image.shape == (2, 3, 40, 48)
     left, right = image[..., :20].mean((0, 2, 3)), image[..., 28:].mean((0, 2, 3))

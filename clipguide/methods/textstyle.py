@@ -20,11 +20,9 @@ from clipguide.losses.direction import direction_terms, style_aim
 from clipguide.losses.gist import gist
 from clipguide.losses.prompt import prompt_terms
 from clipguide.losses.smooth import smooth
-from clipguide.media import MEDIA, SOFT, MediumName, chosen
+from clipguide.media import MEDIA, SOFT, Medium, MediumName, chosen
 from clipguide.styling import Photo, Styling, finished, open_photo
 from clipguide.weights import Models
-
-HELD = 4.0  # weight of the photo's gist in stones and strokes: they would wander off
 
 
 class Settings(Styling):
@@ -37,9 +35,11 @@ class Settings(Styling):
     patches: float = Field(1.0, ge=0, le=100, description="weight of the patches' direction: the texture")
     extent: float = Field(0.5, gt=0, le=1, description="side of a patch, as a share of the photo's shorter side")
     gist: float | None = Field(
-        None, ge=0, le=100, description="weight of the photo's colours and large shapes; else 4, or 0 in pixels"
+        None, ge=0, le=100, description="weight of the photo's colours and large shapes; else what suits the medium"
     )
-    content: float = Field(0.05, ge=0, le=100, description="weight of the photo's things; higher keeps more")
+    content: float | None = Field(
+        None, ge=0, le=100, description="weight of the photo's things; higher keeps more; else what suits the medium"
+    )
     smooth: float = Field(0.5, ge=0, le=100, description="weight of total variation; higher is calmer")
     average: float = Field(0.9, ge=0, lt=1, description="moving average of the picture; 0 shows the last step")
 
@@ -55,12 +55,13 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     medium = chosen(settings.medium, [prompt.text or "" for prompt in brief.prompts if prompt.weight > 0])
     if medium not in SOFT:
         photo = replace(photo, detail=0.0)  # cells and strokes are as fine as they are
-    canvas = Averaged(MEDIA[medium][0](photo.small, brief, settings.lr), settings.average)
-    terms = _terms(brief, settings, models, photo, medium)
+    made = MEDIA[medium].make(photo.small, brief, settings.lr * MEDIA[medium].pace)
+    canvas = Averaged(made, settings.average)
+    terms = _terms(brief, settings, models, photo, MEDIA[medium])
     yield from finished(follow(photo.confined(canvas, always=True), terms, brief, settings, models), photo)
 
 
-def _terms(brief: Brief, settings: Settings, models: Models, photo: Photo, medium: MediumName) -> list[Term]:
+def _terms(brief: Brief, settings: Settings, models: Models, photo: Photo, medium: Medium) -> list[Term]:
     judges = models.judges(settings.clip)
     sentences = settings.templates
     aims = [style_aim(judge.encoder, brief.prompts, photo.small, settings.source, sentences) for judge in judges]
@@ -68,11 +69,12 @@ def _terms(brief: Brief, settings: Settings, models: Models, photo: Photo, mediu
     near = patches(max(1, settings.cutouts // 2), extent=settings.extent)
     weights = settings.direction, settings.patches
     words = prompt_terms(brief.prompts, judges, views, templates=sentences, margin=settings.negative_margin)
+    held = medium.content if settings.content is None else settings.content
     terms = [
         *direction_terms(judges, aims, views, near, weights, 0.0),
         *(term.times(settings.words) for term in words),
-        Term("gist", gist(photo.small), (medium not in SOFT) * HELD if settings.gist is None else settings.gist),
-        Term("content", content(models.features(settings.features)), settings.content),
+        Term("gist", gist(photo.small), medium.gist if settings.gist is None else settings.gist),
+        Term("content", content(models.features(settings.features)), held),
         Term("smooth", smooth(), settings.smooth),
     ]
     return [term for term in terms if term.weight]
