@@ -198,7 +198,7 @@ def test_a_text_longer_than_the_context_is_said_and_made(call):
 
 BAD = {
     "unknown command": (["genrate", "a fox"], "did you mean generate"),
-    "unknown method": (["generate", "a fox", "--method", "oils"], "unknown method 'oils'; there are: fourier"),
+    "unknown method": (["generate", "a fox", "--method", "oils"], "unknown method 'oils'; there are: vqgan"),
     "unknown flag": (["generate", "a fox", "--stpes", "3"], "did you mean --steps?"),
     "unknown model": (["generate", "a fox", "--clip", "clip-maxi"], "no clip 'clip-maxi'; there are: clip-mini"),
     "unknown device": (["generate", "a fox", "--device", "tpu"], "--device tpu is not here; this machine has: cpu"),
