@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -11,25 +11,24 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from clipguide import images, schedules
+from clipguide import images
 from clipguide.brief import Brief, told
 from clipguide.canvases.averaged import Averaged
 from clipguide.canvases.confined import Confined
-from clipguide.canvases.fourier import Fourier
 from clipguide.canvases.vqgan import Choice, Latent
-from clipguide.core import Canvas, Step, Term, Tick, optimise
+from clipguide.core import Canvas, Step, Term, Tick
 from clipguide.cutouts import crops
 from clipguide.errors import UserError
+from clipguide.loop import COOLING, Rate, run_leg
 from clipguide.losses.guidance import Composed, guidance
 from clipguide.losses.latent import near
 from clipguide.scores import Scorer
 from clipguide.stages import Leg, Stage
 from clipguide.styling import Masked, find_mask
+from clipguide.underpainting import waves
 from clipguide.weights import Models
 
 CODES: dict[str, type[Latent]] = {"latent": Latent, "choice": Choice}
-COARSEST, FINE_AT = 0.08, 0.6  # of --start spectrum: share of the frequencies at first, share of its steps until all
-WAVES_LR, FAINT = 0.1, 0.05  # its rate and contrast, as in the method fourier
 PRESETS: dict[str, dict[str, Any]] = {
     "draft": {"steps": 60, "cutouts": 4},
     "normal": {},
@@ -108,7 +107,7 @@ class Studio:
             latent.load(STARTS[self.settings.start](self.brief.size, self.brief.batch, rng))
         return latent
 
-    def optimise(self, latent: Latent, leg: Leg, lr_scale: Callable[[float], float]) -> Iterator[Step]:
+    def optimise(self, latent: Latent, leg: Leg, lr_scale: Rate = COOLING) -> Iterator[Step]:
         """Follows the terms through the codes, held to the mask."""
         canvas: Canvas = Averaged(latent, self.settings.average)
         if self.mask is not None:
@@ -117,22 +116,7 @@ class Studio:
         if self.settings.near:
             unit = float(self.models.vqgan(self.settings.vqgan).codebook.std())
             terms = [*terms, Term("near the start", near(unit), self.settings.near)]
-        yield from self._follow(canvas, terms, leg, lr_scale)
-
-    def _follow(
-        self, canvas: Canvas, terms: Sequence[Term], leg: Leg, lr_scale: Callable[[float], float]
-    ) -> Iterator[Step]:
-        return optimise(
-            canvas.to(self.models.device),
-            terms,
-            steps=leg.steps,
-            seconds=leg.seconds,
-            seed=leg.seed,
-            chunks=self.settings.chunks,
-            lr_scale=lr_scale,
-            resume=leg.resume,
-            span=leg.span,
-        )
+        yield from run_leg(canvas, terms, leg, self.settings, self.models, lr_scale=lr_scale)
 
     def picture(self, steps: int) -> list[Stage]:
         """The stages in which a picture is made: a photo at once by codes, anything else coarse first."""
@@ -146,11 +130,8 @@ class Studio:
 
     def _spectrum(self, leg: Leg) -> Iterator[Step]:
         """Waves, the coarse ones first."""
-        brief, settings = self.brief, self.settings
-        start, end = leg.span
-        detail = (COARSEST, start + FINE_AT * (end - start))
-        waves = Fourier(brief.size, rng=brief.rng(), lr=WAVES_LR, batch=brief.batch, contrast=FAINT, detail=detail)
-        yield from self._follow(Averaged(waves, settings.average), self.terms, leg, cooling(leg.span))
+        canvas = Averaged(waves(self.brief, leg), self.settings.average)
+        yield from run_leg(canvas, self.terms, leg, self.settings, self.models)
 
     def _codes(self, shrink: int) -> Callable[[Leg], Iterator[Step]]:
         def run(leg: Leg) -> Iterator[Step]:
@@ -160,7 +141,7 @@ class Studio:
                 latent = self.latent(self.brief.rng(), shrink)
                 if leg.picture is not None:
                     latent.load(leg.picture)
-            yield from self.optimise(latent, leg, cooling(leg.span))
+            yield from self.optimise(latent, leg)
 
         return run
 
@@ -182,12 +163,6 @@ def _mask(photo: Tensor | None, settings: Imagery, models: Models) -> Tensor | N
     if settings.mask is not None or settings.mask_text is not None:
         raise UserError("--mask and --mask-text say what of a photo may change; give the photo with --init PHOTO")
     return None
-
-
-def cooling(span: tuple[float, float]) -> Callable[[float], float]:
-    """The learning rate's factor in one stage of a run: a short warm-up, then down to a tenth."""
-    start, end = span
-    return lambda progress: schedules.cosine(0.1, warm_up=0.05)((progress - start) / max(end - start, 1e-9))
 
 
 def _doublings(size: tuple[int, int], factor: int) -> int:

@@ -25,16 +25,8 @@ def follow(
     lr_scale: Rate = COOLING,
 ) -> Iterator[Step]:
     """Yields the steps of `core.optimise`, on the models' device."""
-    return optimise(
-        canvas.to(models.device),
-        terms,
-        steps=settings.steps,
-        seconds=brief.seconds,
-        seed=brief.seed,
-        chunks=settings.chunks,
-        lr_scale=lr_scale,
-        resume=brief.resume,
-    )
+    leg = Leg(None, settings.steps, brief.seconds, brief.seed, brief.resume, (0.0, 1.0))
+    return run_leg(canvas, terms, leg, settings, models, lr_scale=lr_scale)
 
 
 def run_leg(

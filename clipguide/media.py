@@ -6,12 +6,12 @@ is taken where the user names none.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, TypeVar
 
-import torch
 from torch import Tensor
 
 from clipguide import images
@@ -25,7 +25,6 @@ from clipguide.canvases.snap import Snap
 from clipguide.canvases.strokes import Rates, Strokes
 from clipguide.core import Canvas, Loadable
 from clipguide.ops.cells import Shape, cells
-from clipguide.ops.strokes import Paths
 
 MediumName = Literal[
     "auto", "pixels", "spectrum", "cells", "mosaic", "stitches", "crayon", "charcoal", "ink", "watercolour", "paint"
@@ -66,8 +65,7 @@ def _strokes(
     spread: the share of them that is dealt out evenly; the others lie along the photo's contours.
     """
     amount, rng = starts.Amount(count, filled=look.filled / 2), brief.rng()
-    drawn = [starts.along(photo.cpu(), amount, look, rng, spread=spread) for _ in range(brief.batch)]
-    paths = Paths(**{f.name: torch.cat([getattr(each, f.name) for each in drawn]) for f in fields(Paths)})
+    paths = starts.along(photo.cpu(), amount, look, rng, spread=spread, batch=brief.batch)
     paths.widths.mul_(broad)
     return Strokes(paths, _size(photo), look, rates=Rates(points=25 * lr, width=10 * lr, colour=1.5 * lr))
 
@@ -90,9 +88,9 @@ class Medium:
 MEDIA: dict[MediumName, Medium] = {
     "cells": Medium(partial(_grid, "square", 24), ("pixel art", "pixelart", "8-bit", "16-bit", "video game")),
     "mosaic": Medium(
-        partial(_grid, "tessera", 64, count=56, fabric=MORTAR), ("mosaic", "tesserae", "stained glass", "tiles")
+        partial(_grid, "tessera", 64, count=56, fabric=MORTAR), ("mosaic", "tesserae", "stained glass", "tile")
     ),
-    "stitches": Medium(partial(_grid, "stitch", 32, fabric="linen"), ("stitch", "embroider", "knit", "tapestry")),
+    "stitches": Medium(partial(_grid, "stitch", 32, fabric="linen"), ("stitch", "embroidery", "knitting", "tapestry")),
     "crayon": Medium(
         partial(_strokes, LOOKS["crayon"], 1.0, count=700, spread=0.2),
         ("crayon", "coloured pencil", "pastel"),
@@ -104,7 +102,8 @@ MEDIA: dict[MediumName, Medium] = {
     "ink": Medium(partial(_strokes, LOOKS["ink"], 1.0), ("ink", "pen drawing", "line art", "etching")),
     "watercolour": Medium(partial(_strokes, WASH, 1.0, count=700), ("watercolour", "watercolor", "wash")),
     "paint": Medium(
-        partial(_strokes, LOOKS["paint"], 2.0), ("oil paint", "van gogh", "impasto", "brush", "acrylic")
+        partial(_strokes, LOOKS["paint"], 2.0),
+        ("oil paint", "oil painting", "van gogh", "impasto", "brushstroke", "acrylic"),
     ),
     "pixels": Medium(_pixels, gist=0.0),
     "spectrum": Medium(_spectrum, gist=0.0),
@@ -117,7 +116,12 @@ def chosen(name: MediumName, styles: list[str]) -> MediumName:
     if name != "auto":
         return name
     said = " ".join(styles).lower()
-    return next((medium for medium, its in MEDIA.items() if any(word in said for word in its.words)), "pixels")
+    return next((medium for medium, its in MEDIA.items() if its.words and _says(said, its.words)), "pixels")
+
+
+def _says(said: str, words: tuple[str, ...]) -> bool:
+    """Whether one of them stands there as a whole word, or in the plural: a pink sink is not ink."""
+    return re.search(rf"\b({'|'.join(map(re.escape, words))})(e?s)?\b", said) is not None
 
 
 def _loaded(canvas: C, photo: Tensor) -> C:

@@ -39,14 +39,19 @@ def underpainted(
     soft = 0 if skip or brief.init is not None else round(settings.steps * settings.underpainting)
 
     def paint(leg: Leg) -> Iterator[Step]:
-        detail = (COARSE, leg.span[1] * FINE_AT)
-        spectrum = Averaged(Fourier(brief.size, rng=brief.rng(), batch=brief.batch, detail=detail, **SPECTRUM), AVERAGE)
         calm = settings.model_copy(update={"smooth": SMOOTH})
         terms = guidance(brief, calm, models.judges(settings.clip), crops(settings.cutouts, wide=WIDE))
-        return run_leg(spectrum, terms, leg, settings, models)
+        return run_leg(Averaged(waves(brief, leg), AVERAGE), terms, leg, settings, models)
 
     stages = [(soft, paint), (settings.steps - soft, draw)] if soft else [(settings.steps, draw)]
     return staged(stages, seed=brief.seed, seconds=brief.seconds, resume=brief.resume)
+
+
+def waves(brief: Brief, leg: Leg) -> Fourier:
+    """A spectrum that grows from coarse to fine within this leg."""
+    start, end = leg.span
+    detail = (COARSE, start + FINE_AT * (end - start))
+    return Fourier(brief.size, rng=brief.rng(), batch=brief.batch, detail=detail, **SPECTRUM)
 
 
 def picture_of(leg: Leg) -> Tensor | None:

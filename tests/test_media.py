@@ -44,6 +44,8 @@ def test_every_medium_begins_with_the_photo(name):
         ("a pencil sketch", "charcoal"),
         ("an oil painting", "paint"),
         ("ghost", "pixels"),
+        ("a pink drink on reptiles in Washington", "pixels"),
+        ("cross-stitches", "stitches"),
     ],
 )
 def test_words_choose_a_medium(words, medium):

@@ -231,7 +231,7 @@ def test_shards_of_the_users_own_have_no_held_style(subject, tmp_path):
         write_split(tmp_path, "test", task, ["own"], dice)
     job = Job(subject, shards=tmp_path)
     for name in ("zero-shot", "retrieval", "confusion", "neighbours", "overlap"):
-        assert measure(name, job).tables[0].rows, name
+        assert measure(name, job).tables[0].rows or name == "confusion", name  # who knows all confuses none
     for name in ("linear-probe", "few-shot", "shift"):
         with pytest.raises(UserError, match="no held-out style, which this suite tests on; give --images"):
             measure(name, job)
