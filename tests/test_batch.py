@@ -236,7 +236,7 @@ def test_a_wish_to_stop_ends_after_the_step_at_hand_and_the_next_start_goes_on(t
     assert states(results) == {"p000-a-mosaic": "done", "p001-a-mosaic": "stopped"}
     assert [entry["state"] for entry in lines(out).values()] == ["done", "stopped", "waiting"]
     assert (out / WORK / "p001-a-mosaic" / "state.pt").exists()
-    images.partial_name(out / WORK / "p001-a-mosaic" / "log.jsonl").write_text("")  # as a kill leaves it
+    (out / WORK / "p001-a-mosaic" / ".1-2.part.jsonl").write_text("")  # as the kill of another process leaves it
     assert states(make(wanted, out, crew)) == dict(zip(lines(out), ["skipped", "done", "done"], strict=True))
     assert pictures(out) == pictures(tmp_path / "whole")
     log = [entry["steps"] for entry in lines(out).values()]
