@@ -13,7 +13,7 @@ import torch
 
 from clipguide.errors import UserError
 from clipguide.models.clip import TOKENIZER, build_network
-from pretrain.configs import CONFIGS, PREPROCESS, model_config
+from pretrain.configs import PREPROCESS, model_config
 from pretrain.feed import english, samples
 from pretrain.models import write_folder
 
@@ -55,14 +55,15 @@ def captions(shards: Path) -> Iterator[str]:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m pretrain begin", description=__doc__)
-    parser.add_argument("--config", required=True, help=f"{', '.join(CONFIGS)} or a model of open_clip's")
+    parser.add_argument("--config", required=True, help="a model of open_clip's, such as ViT-S-32-alt")
     parser.add_argument("--shards", type=Path, required=True, help="folder of shards whose captions are learned")
     parser.add_argument("--out", type=Path, required=True, help="CLIP folder to write")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     config = model_config(options.config)
     if "hf_model_name" in config["text_cfg"]:
-        raise UserError(f"{options.config} has a pretrained text tower; start it with: python -m pretrain align")
+        command = {"clip-mini": "align", "clip-mini-b": "align-pairs"}[options.config]
+        raise UserError(f"{options.config} begins with pretrained towers; start it with: python -m pretrain {command}")
     tokenizer = learn_vocabulary(captions(options.shards), config["text_cfg"]["vocab_size"])
     torch.manual_seed(options.seed)
     model = build_network(config)

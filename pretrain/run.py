@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -84,10 +84,23 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def _check_sizes(opened: OpenedClip, sizes: Sequence[int]) -> None:
+    """UserError for a side that the image tower cannot see: a ViT, or a pool with attention, knows its own alone."""
+    for side in sizes:
+        try:
+            with torch.inference_mode():
+                opened.model.eval().encode_image(torch.zeros(1, 3, side, side))
+        except (RuntimeError, AssertionError, ValueError):
+            raise UserError(
+                f"--sizes {side}: the image tower of --start takes no views of {side} px; give --sizes {opened.size}"
+            ) from None
+
+
 def _run(options: argparse.Namespace, config: TrainConfig) -> None:
     # on a CPU this also keeps the memory that the process frees
     folder = Models("cpu").checkpoint(options.start, "clip")
     begun = open_start(folder, config.frozen_norms)
+    _check_sizes(begun.opened, config.sizes)
     model = begun.opened.model.to(options.device)
     if options.shard:
         shard(model, text=not config.lock_text)

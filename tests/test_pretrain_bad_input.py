@@ -74,6 +74,11 @@ BAD = {
     "batch above the data": (train("--batch", "100"), "shards holds 20 pairs, a batch takes 100 pairs; give a smaller"),
     "batch of one": (train("--batch", "1"), "--batch 1: give 2 or more"),
     "no size": (train("--sizes", "0"), "--sizes 0: give sides of at least 8 px"),
+    "a size the tower cannot see": (train("--sizes", "64"), "takes no views of 64 px; give --sizes 32"),
+    "config with pretrained towers": (
+        ("begin", "--config", "clip-mini-b", "--shards", "shards", "--out", "out"),
+        "start it with: python -m pretrain align-pairs",
+    ),
     "sigmoid without a bias": (train("--loss", "sigmoid"), "--loss sigmoid needs a CLIP with init_logit_bias"),
     "no steps": (train("--steps", "0"), "--steps 0: give 1 or more"),
     "nothing to resume": (train("--resume"), "there is no checkpoint out/checkpoint.pt"),
