@@ -28,7 +28,7 @@ from typing import Any, Literal
 import torch
 from filelock import FileLock, Timeout
 
-from clipguide import images, sheets
+from clipguide import runs, sheets
 from clipguide.cluster import cluster
 from clipguide.engines import Outcomes, Stop, here, processes
 from clipguide.errors import UserError
@@ -131,7 +131,7 @@ def _clear(out: Path) -> None:
                 path.unlink()
         except Timeout:
             raise UserError(f"workers of a batch that was killed are still at work in {out}; end them first") from None
-    images.sweep(out)
+    runs.sweep(out)
 
 
 def _opened(out: Path, tasks: Sequence[Task]) -> Manifest:

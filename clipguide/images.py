@@ -224,12 +224,6 @@ def partial_name(path: Path) -> Path:
     return path.with_name(f".{os.getpid()}-{threading.get_ident()}.part{path.suffix}")
 
 
-def sweep(folder: Path) -> None:
-    """Takes away what a killed process left half written in a folder.  Nobody else may be writing there."""
-    for partial in folder.glob(".*.part*"):
-        discard(partial)
-
-
 def discard(partial: Path) -> None:
     with contextlib.suppress(OSError):  # where nothing can be written, nothing was
         partial.unlink()

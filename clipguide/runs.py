@@ -36,6 +36,12 @@ def slug(text: str) -> str:
     return f"{words}-picture" if RESERVED.fullmatch(words) else words
 
 
+def sweep(folder: Path) -> None:
+    """Takes away what a killed process left half written in a folder.  Nobody else may be writing there."""
+    for partial in folder.glob(".*.part*"):
+        images.discard(partial)
+
+
 def unused(path: Path) -> Path:
     """The path itself, or with -2, -3, ... before its ending when it is taken."""
     candidate, number = path, 1

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from clipguide import api, images
+from clipguide import api, runs
 from clipguide.errors import UserError
 from clipguide.jobs import Task
 from clipguide.manifest import Outcome
@@ -83,7 +83,7 @@ def _begin(folder: Path, planned: Plan, key: str) -> Run:
     try:
         if run.recipe.get("key") == key:
             run.load_state()
-            images.sweep(folder)  # else it would count as a result
+            runs.sweep(folder)  # else it would count as a result
             return run
     except UserError:  # none was left, or a damaged one
         pass
