@@ -1,6 +1,6 @@
 """The stroke renderer: milliseconds and memory for a forward and backward pass at 224 px.
 
-    python -m benchmarks.strokes
+    python -m benchmarks strokes
 
 Strokes are random walks of two cubic curves, 1 to 5 px wide, as CLIPDraw starts; each count runs in a process of its
 own, so that its peak memory is its own.  A background load makes the times longer, never shorter: read the least.
@@ -30,7 +30,7 @@ class Result:
     memory: float
 
 
-def measure(strokes: int, repeats: int = REPEATS) -> Result:
+def time_one(strokes: int, repeats: int = REPEATS) -> Result:
     """Draws and differentiates `strokes` strokes on white, to every parameter."""
     import torch
 
@@ -54,13 +54,11 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def main() -> None:
-    print(f"strokes at {SIZE[0]} px, forward + backward, {REPEATS} times")
-    print(f"{'strokes':>8} {'least ms':>9} {'median ms':>10} {'memory MB':>10}")
-    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        for result in pool.imap(measure, COUNTS):
-            print(f"{result.strokes:>8} {result.least:>9.0f} {result.median:>10.0f} {result.memory:>10.0f}", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+def measure() -> dict[str, str]:
+    figures = {}
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:  # a process each: memory only grows
+        for r in pool.imap(time_one, COUNTS):
+            figures[f"{r.strokes} strokes at {SIZE[0]} px, forward and backward"] = (
+                f"{r.least:.0f} ms at best, {r.median:.0f} ms in the middle, {r.memory:.0f} MB"
+            )
+    return figures

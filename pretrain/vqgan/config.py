@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from clipguide.errors import UserError
+
 
 @dataclass(frozen=True)
 class VqganConfig:
@@ -38,6 +40,17 @@ class VqganConfig:
     adversary: float = 0.03
     adversary_from: float = 0.9  # share of the steps after which the discriminator counts; it learns a bit before
     average: float = 0.996  # of the exported weights
+
+    def __post_init__(self) -> None:
+        """UserError for a value that no run can have."""
+        for name in ("steps", "batch", "codes", "depth"):
+            if getattr(self, name) < 1:
+                raise UserError(f"--{name} {getattr(self, name)}: give 1 or more")
+        for name in ("grow", "settle", "adversary_from"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: a share is from 0 to 1")
+        if not 0 <= self.free < self.steps:
+            raise UserError(f"--free {self.free}: steps without codes must be fewer than --steps {self.steps}")
 
     @property
     def network(self) -> dict[str, Any]:
