@@ -17,6 +17,7 @@ COMMANDS = {
     "multilingual": ("pretrain.multilingual", "other languages for a CLIP with an English BERT"),
     "vqgan": ("pretrain.vqgan.run", "train a VQGAN on crops of open pictures, or resume"),
     "vqgan-evaluate": ("pretrain.vqgan.evaluate", "measure what a VQGAN loses"),
+    "forward": ("pretrain.forward.run", "train the feed-forward start, or resume"),
     "keep": ("pretrain.keep", "a trained CLIP gets a name that clipguide knows"),
     "evaluate": ("pretrain.evaluate.cli", "measure a CLIP"),
 }

@@ -1,0 +1,132 @@
+"""`python -m pretrain forward`: reads the examples, trains, shows, exports; or goes on with a run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import time
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from clipguide import images
+from clipguide.encoders import ClipEncoder
+from clipguide.errors import UserError
+from clipguide.models.forward import Forward, ForwardConfig, write_forward
+from clipguide.ops.memory import keep_freed_memory
+from clipguide.weights import Models
+from pretrain.forward.examples import gather
+from pretrain.forward.train import RunConfig, RunState, start, train
+
+FORMAT, CHECKPOINT, EXPORT = 1, "checkpoint.pt", "forward"
+SHOWN = (
+    "a painting of a starry night sky", "a sunset over the sea", "a castle", "a red apple", "a bicycle", "fast food",
+    "Yeti taking a selfie", "marriage in the mountains", "cute cat", "cheese cake", "a city at night",
+    "a forest in the mist",
+)  # fmt: skip
+THROWS = 3  # pictures of each
+
+
+def main(arguments: list[str]) -> int:
+    options = make_parser().parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    keep_freed_memory()
+    config = RunConfig(**{f.name: getattr(options, f.name) for f in fields(RunConfig)})
+    encoder = Models("cpu").encoder(options.guide)
+    dimension = encoder.encode_text(["a castle"]).shape[1]
+    state, saved = start(config, ForwardConfig(options.guide, dimension)), options.out / CHECKPOINT
+    if options.resume:
+        load(saved, state, config)
+    elif saved.exists():
+        raise UserError(f"{saved} is there; add --resume to go on with it, or give another --out")
+    examples = gather(options.out / "examples", options.shards, encoder, state.network.config.side)
+    run(state, examples, encoder, config, options.out, save_every=options.save_every)
+    print(f"done: {options.out / EXPORT}")
+    return 0
+
+
+def run(state: RunState, examples, encoder: ClipEncoder, config: RunConfig, out: Path, *, save_every: float) -> None:
+    """Trains to the end.  Every `save_every` seconds, and then, the run's folder gets a checkpoint, the averaged
+    weights as a folder, and a sheet of what they draw.
+    """
+    from tqdm import tqdm
+
+    saved = time.monotonic()
+    with (out / "log.jsonl").open("a", encoding="utf-8") as log, tqdm(total=config.steps, initial=state.step) as bar:
+        for step in train(state, examples, encoder, config):
+            bar.update()
+            if step.index % 20 == 0:
+                rounded = {name: round(value, 5) for name, value in step.losses.items()}
+                log.write(json.dumps({"step": step.index, **rounded}) + "\n")
+                log.flush()
+                bar.set_postfix(rounded)
+            if time.monotonic() - saved > save_every:
+                keep(out, state, config, encoder)
+                saved = time.monotonic()
+    keep(out, state, config, encoder)
+
+
+def keep(out: Path, state: RunState, config: RunConfig, encoder: ClipEncoder) -> None:
+    save(out / CHECKPOINT, state, config)
+    scratch = out / f".{EXPORT}.{os.getpid()}"
+    write_forward(scratch, state.average)
+    shutil.rmtree(out / EXPORT, ignore_errors=True)
+    scratch.rename(out / EXPORT)
+    images.write(out / "sheets" / f"{state.step:06d}.png", images.png(sheet(state.average, encoder)))
+
+
+@torch.no_grad()
+def sheet(network: Forward, encoder: ClipEncoder) -> Tensor:
+    """A column for each text of `SHOWN`, `THROWS` pictures of it: (1, 3, H, W)."""
+    texts = encoder.encode_text(SHOWN)
+    dice = torch.randn(THROWS, network.config.dice, generator=torch.Generator().manual_seed(0))
+    rows = [network(texts, throw.expand(len(texts), -1)) for throw in dice]
+    return images.sheet([picture[None] for row in rows for picture in row], columns=len(SHOWN), side=128)
+
+
+def save(path: Path, state: RunState, config: RunConfig) -> None:
+    """Writes all that the next step depends on; the file at `path` is the old one or the new one."""
+    stored = {"format": FORMAT, "config": asdict(config), "step": state.step} | {
+        name: getattr(state, name).state_dict() for name in ("network", "average", "optimiser")
+    }
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        torch.save(stored, temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load(path: Path, state: RunState, config: RunConfig) -> None:
+    """Fills a fresh `state`.  UserError for no checkpoint, or one of another config; other `steps` are fine."""
+    try:
+        stored = torch.load(path, weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"there is no checkpoint {path} to resume; leave --resume out to start") from None
+    except Exception as error:  # a damaged archive raises many kinds
+        raise UserError(f"{path} is no readable checkpoint ({str(error).splitlines()[0][:120]})") from error
+    before, now = stored["config"], asdict(config)
+    other = [name for name in now if name != "steps" and before.get(name) != now[name]]
+    if other:
+        changes = ", ".join(f"{name} was {before[name]}, now {now[name]}" for name in other)
+        raise UserError(f"{path} was made with another config ({changes}); resume with the old values or start anew")
+    for name in ("network", "average", "optimiser"):
+        getattr(state, name).load_state_dict(stored[name])
+    state.step = stored["step"]
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pretrain forward", description="Train the feed-forward start.")
+    parser.add_argument("--shards", type=Path, nargs="+", required=True, help="folders of pairs to learn from")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out; --steps may differ")
+    parser.add_argument("--guide", default="clip-mini", help="CLIP whose embeddings of texts are read, and that scores")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the CPU")
+    parser.add_argument("--save-every", type=float, default=180, help="seconds between checkpoints")
+    for f in fields(RunConfig):
+        parser.add_argument(f"--{f.name.replace('_', '-')}", type=type(f.default), default=f.default)
+    return parser
