@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from clipguide import images
+from clipguide.beginning import Begun, first_picture, held
 from clipguide.brief import Brief, told
 from clipguide.canvases.averaged import Averaged
 from clipguide.canvases.confined import Confined
@@ -20,7 +21,7 @@ from clipguide.core import Canvas, Step, Term, Tick
 from clipguide.cutouts import crops
 from clipguide.errors import UserError
 from clipguide.loop import COOLING, Rate, run_leg
-from clipguide.losses.guidance import Composed, guidance
+from clipguide.losses.guidance import guidance
 from clipguide.losses.latent import near
 from clipguide.scores import Scorer
 from clipguide.stages import Leg, Stage
@@ -37,7 +38,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class Imagery(Composed):
+class Imagery(Begun):
     presets: ClassVar = PRESETS
 
     preset: Literal["draft", "normal", "better", "best"] = Field(
@@ -52,9 +53,9 @@ class Imagery(Composed):
     lr: float = Field(0.2, gt=0, le=10, description="learning rate, in standard deviations of the VQGAN's codes")
     smooth: float = Field(0.3, ge=0, le=100, description="weight of total variation; higher is calmer")
     average: float = Field(0.9, ge=0, lt=1, description="moving average of the latent; 0 shows the last step")
-    start: Literal["spectrum", "codes", "gradient", "noise"] = Field(
-        "spectrum", description="what it begins with where there is no --init: coarse waves, random codes, four colours"
-        " blended, noise"
+    start: Literal["forward", "spectrum", "codes", "gradient", "noise"] = Field(
+        "spectrum", description="what it begins with where there is no --init: what a network draws of the prompt at"
+        " once, coarse waves, random codes, four colours blended, noise"
     )
     starts: int = Field(1, ge=1, le=1024, description="random codes, gradients, noises to choose from, by CLIP")
     near: float = Field(0.0, ge=0, le=100, description="weight of staying near the codes that it starts with")
@@ -103,6 +104,8 @@ class Studio:
         latent = self.latent(rng, shrink)
         if self.photo is not None:
             latent.load(self.photo)
+        elif (first := first_picture(self.brief, self.settings, self.models)) is not None:
+            latent.load(first)
         elif self.settings.start in STARTS:
             latent.load(STARTS[self.settings.start](self.brief.size, self.brief.batch, rng))
         return latent
@@ -122,16 +125,18 @@ class Studio:
         """The stages in which a picture is made: a photo at once by codes, anything else coarse first."""
         settings = self.settings
         few = 0 if self.photo is not None else round(steps * settings.coarse)
-        if few and settings.start == "spectrum":
+        if few and settings.start in ("forward", "spectrum"):
             return [(few, self._spectrum), (steps - few, self._codes(1))]
         grow = min(settings.grow, _doublings(self.brief.size, self.models.vqgan(settings.vqgan).factor)) if few else 0
         small = [(few // grow, self._codes(2 ** (grow - number))) for number in range(grow)]
         return [*small, (steps - sum(count for count, _ in small), self._codes(1))]
 
     def _spectrum(self, leg: Leg) -> Iterator[Step]:
-        """Waves, the coarse ones first."""
-        canvas = Averaged(waves(self.brief, leg), self.settings.average)
-        yield from run_leg(canvas, self.terms, leg, self.settings, self.models)
+        """Waves, the coarse ones first; from what a network draws of the prompt, or from noise."""
+        first = first_picture(self.brief, self.settings, self.models)
+        canvas = Averaged(waves(self.brief, leg, first), self.settings.average)
+        terms = [*self.terms, *held(first, self.brief, self.settings)]
+        yield from run_leg(canvas, terms, leg, self.settings, self.models)
 
     def _codes(self, shrink: int) -> Callable[[Leg], Iterator[Step]]:
         def run(leg: Leg) -> Iterator[Step]:

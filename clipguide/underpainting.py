@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from pydantic import Field
 from torch import Tensor
 
+from clipguide.beginning import Begun, first_picture, held
 from clipguide.brief import Brief
 from clipguide.canvases.averaged import Averaged
 from clipguide.canvases.fourier import Fourier
 from clipguide.core import Step
 from clipguide.cutouts import crops
 from clipguide.loop import run_leg
-from clipguide.losses.guidance import Composed, guidance
+from clipguide.losses.guidance import guidance
 from clipguide.stages import Leg, staged
 from clipguide.weights import Models
 
@@ -26,7 +27,7 @@ SPECTRUM = {"lr": 0.1, "contrast": 0.05}
 COARSE, FINE_AT, AVERAGE, WIDE, SMOOTH = 0.08, 0.6, 0.9, 0.8, 0.5
 
 
-class Underpainted(Composed):
+class Underpainted(Begun):
     underpainting: float = Field(
         0.4, ge=0, le=1, description="share of the steps for a soft picture to begin with; 0: a random start"
     )
@@ -40,18 +41,23 @@ def underpainted(
 
     def paint(leg: Leg) -> Iterator[Step]:
         calm = settings.model_copy(update={"smooth": SMOOTH})
+        first = first_picture(brief, settings, models)
         terms = guidance(brief, calm, models.judges(settings.clip), crops(settings.cutouts, wide=WIDE))
-        return run_leg(Averaged(waves(brief, leg), AVERAGE), terms, leg, settings, models)
+        terms += held(first, brief, settings)
+        return run_leg(Averaged(waves(brief, leg, first), AVERAGE), terms, leg, settings, models)
 
     stages = [(soft, paint), (settings.steps - soft, draw)] if soft else [(settings.steps, draw)]
     return staged(stages, seed=brief.seed, seconds=brief.seconds, resume=brief.resume)
 
 
-def waves(brief: Brief, leg: Leg) -> Fourier:
-    """A spectrum that grows from coarse to fine within this leg."""
+def waves(brief: Brief, leg: Leg, picture: Tensor | None = None) -> Fourier:
+    """A spectrum that grows from coarse to fine within this leg, from a picture (B, 3, H, W) or from noise."""
     start, end = leg.span
     detail = (COARSE, start + FINE_AT * (end - start))
-    return Fourier(brief.size, rng=brief.rng(), batch=brief.batch, detail=detail, **SPECTRUM)
+    made = Fourier(brief.size, rng=brief.rng(), batch=brief.batch, detail=detail, **SPECTRUM)
+    if picture is not None:
+        made.load(picture)
+    return made
 
 
 def picture_of(leg: Leg) -> Tensor | None:

@@ -28,6 +28,7 @@ from clipguide.ops.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from clipguide.models.clip import OpenedClip
+    from clipguide.models.forward import Forward
     from clipguide.models.vqgan import VQGAN
 if sys.version_info >= (3, 11):
     import tomllib
@@ -178,6 +179,7 @@ class Models:
         self.manifest = read_manifest(folder or checkpoints_folder())
         self._encoders: dict[str, ClipEncoder] = {}
         self._vqgans: dict[str, VQGAN] = {}
+        self._forwards: dict[str, Forward] = {}
 
     def encoder(self, name: str) -> ClipEncoder:
         """The CLIP of that name.  UserError when there is none, or its files are missing or damaged."""
@@ -196,6 +198,14 @@ class Models:
         if name not in self._vqgans:
             self._vqgans[name] = open_vqgan(self.checkpoint(name, "vqgan")).requires_grad_(False).to(self.device)
         return self._vqgans[name]
+
+    def forward(self, name: str) -> Forward:
+        """The feed-forward network of that name or path, frozen.  UserError when there is none that can be read."""
+        from clipguide.models.forward import open_forward
+
+        if name not in self._forwards:
+            self._forwards[name] = open_forward(self.checkpoint(name, "forward")).to(self.device)
+        return self._forwards[name]
 
     def judges(self, names: str) -> list[Judge]:
         """'clip-mini,ViT-B-32/openai:0.5' -> the encoders with their weights.  UserError when no weight is above 0."""

@@ -18,6 +18,7 @@ COMMANDS = {
     "vqgan": ("pretrain.vqgan.run", "train a VQGAN on crops of open pictures, or resume"),
     "vqgan-evaluate": ("pretrain.vqgan.evaluate", "measure what a VQGAN loses"),
     "forward": ("pretrain.forward.run", "train the feed-forward start, or resume"),
+    "forward-evaluate": ("pretrain.forward.evaluate", "does another CLIP recognise what it draws"),
     "keep": ("pretrain.keep", "a trained CLIP gets a name that clipguide knows"),
     "evaluate": ("pretrain.evaluate.cli", "measure a CLIP"),
 }
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     if not given or given[0] in ("-h", "--help"):
         print("usage: python -m pretrain COMMAND [options]\n")
-        print("\n".join(f"  {name:14}{text}" for name, (_, text) in COMMANDS.items()))
+        print("\n".join(f"  {name:17}{text}" for name, (_, text) in COMMANDS.items()))
         return 0 if given else 2
     if given[0] not in COMMANDS:
         print(f"no command {given[0]!r}; use one of {', '.join(COMMANDS)}", file=sys.stderr)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from clipguide.core import Tick
 from clipguide.models.bert import BertConfig
+from clipguide.models.forward import Forward, ForwardConfig, write_forward
 from clipguide.models.vqgan import VQGAN, build_vqgan, write_vqgan
 from clipguide.ops.straight_through import soft_clamp, straight_through
 from clipguide.weights import Models, sha256
@@ -48,7 +49,7 @@ TINY_VQGAN = {
 
 class TinyModels(Models):
     """Opens tiny networks, the same in every run: the CLIPs "clip-mini" (a ViT) and "tiny-resnet" (with batch norms),
-    and the VQGAN "vqgan-mini"."""
+    the VQGAN "vqgan-mini", and "forward-mini", which draws from texts."""
 
     def __init__(self, device: str = "cpu") -> None:
         super().__init__(device, tiny_checkpoints())
@@ -56,7 +57,7 @@ class TinyModels(Models):
 
 @functools.cache
 def tiny_checkpoints() -> Path:
-    """A checkpoints folder as the bundled one: manifest.toml, a folder for each of `TINY_CLIPS`, and a VQGAN's."""
+    """A checkpoints folder as the bundled one: manifest.toml, and a folder for each network."""
     root = Path(_keep.name)
     entries = []
     for seed, (name, vision) in enumerate(TINY_CLIPS.items()):
@@ -64,6 +65,8 @@ def tiny_checkpoints() -> Path:
         entries.append(_entry(root / name, "clip"))
     write_vqgan(root / "vqgan-mini", tiny_vqgan())
     entries.append(_entry(root / "vqgan-mini", "vqgan"))
+    write_forward(root / "forward-mini", tiny_forward())
+    entries.append(_entry(root / "forward-mini", "forward"))
     (root / "manifest.toml").write_text("\n".join(entries), encoding="utf-8")
     return root
 
@@ -80,6 +83,13 @@ def tiny_vqgan(seed: int = 0) -> VQGAN:
         vqgan = build_vqgan(TINY_VQGAN).eval().requires_grad_(False)
         vqgan.codebook.normal_()
     return vqgan
+
+
+def tiny_forward(seed: int = 0) -> Forward:
+    """A feed-forward network of random weights: 16 px, for the texts of the tiny "clip-mini"."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return Forward(ForwardConfig(embedding=16, dice=8, widths=(8, 8), style=16))
 
 
 _keep = tempfile.TemporaryDirectory(prefix="tiny-checkpoints-")

@@ -13,7 +13,7 @@ from PIL import Image
 from clipguide.errors import UserError
 from clipguide.models.forward import Forward, ForwardConfig, open_forward, write_forward
 from pretrain.data.shards import write_shard
-from pretrain.forward import examples, run
+from pretrain.forward import evaluate, examples, run
 from pretrain.forward.train import RunConfig, nearest, start, train
 
 NETWORK = ForwardConfig(clip="tiny", embedding=16, dice=8, widths=(16, 16, 8), style=32)
@@ -126,3 +126,26 @@ def test_examples_are_gathered_once(tmp_path, encoder):
 def test_impossible_values_are_refused(name, value):
     with pytest.raises(UserError, match=name.replace("_", "-")):
         RunConfig(**{name: value})
+
+
+def test_the_judge_ranks_what_was_drawn():
+    class Sure:
+        def encode_text(self, texts):
+            return torch.eye(len(texts))
+
+        def encode_image(self, views):
+            return torch.eye(8)[[0, 1, 2, 3, 4, 5, 7, 6]]
+
+        size = 32
+
+    figures = evaluate.ranks(Sure(), torch.rand(8, 3, 32, 32), [str(n) for n in range(8)])
+    assert figures == {"texts": 8.0, "top 1": 0.75, "top 5": 1.0, "top 5 by chance": 0.625}
+
+
+def test_a_run_leaves_a_network_a_checkpoint_and_a_sheet(tmp_path, pairs, encoder):
+    config = replace(CONFIG, steps=2)
+    run.run(start(config, NETWORK), pairs, encoder, config, tmp_path, save_every=1e9)
+    assert open_forward(tmp_path / "forward").config == NETWORK
+    assert (tmp_path / "checkpoint.pt").is_file()
+    with Image.open(tmp_path / "sheets" / "000002.png") as sheet:
+        assert sheet.width > 4 * sheet.height > 0

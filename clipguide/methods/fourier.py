@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from clipguide import images
+from clipguide.beginning import Begun, first_picture, held
 from clipguide.brief import Brief
 from clipguide.canvases.averaged import Averaged
 from clipguide.canvases.fourier import Fourier
 from clipguide.core import Step
 from clipguide.cutouts import crops
 from clipguide.loop import follow
-from clipguide.losses.guidance import Composed, guidance
+from clipguide.losses.guidance import guidance
 from clipguide.weights import Models
 
 
-class Settings(Composed):
+class Settings(Begun):
     cutouts: int = Field(9, ge=1, le=1024, description="views of the picture that CLIP judges in a step")
     lr: float = Field(0.1, gt=0, le=10, description="learning rate of the spectrum")
     decay: float = Field(1.0, ge=0, le=3, description="power of 1/frequency; higher is smoother")
@@ -41,7 +42,10 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
         contrast=settings.contrast,
         detail=(settings.coarse, 0.0 if brief.init else settings.fine_at),  # a photo shows whole at once
     )
+    first = first_picture(brief, settings, models)
     if brief.init is not None:
         spectrum.load(images.read(brief.init, brief.size))
-    terms = guidance(brief, settings, judges, cutouts)
+    elif first is not None:
+        spectrum.load(first)
+    terms = [*guidance(brief, settings, judges, cutouts), *held(first, brief, settings)]
     yield from follow(Averaged(spectrum, settings.average), terms, brief, settings, models)

@@ -73,13 +73,24 @@ def _make(folder: Path, shards: Sequence[Path], encoder: ClipEncoder, side: int)
                 whole.append(len(pictures))
             pictures.append(read_picture(data, side).numpy())
             captions.append([numbers.setdefault(text, len(numbers)) for text in words])
-    texts = list(numbers)
-    parts = [encoder.encode_text(texts[at : at + TEXT_BATCH]) for at in tqdm(range(0, len(texts), TEXT_BATCH), "texts")]
     folder.mkdir(parents=True, exist_ok=True)
     _save(folder / PICTURES, np.stack(pictures))
-    _save(folder / TEXTS, torch.cat(parts).half().cpu().numpy())
+    _save(folder / TEXTS, _embedded(list(numbers), encoder))
     told = {"clip": encoder.name, "side": side, "captions": captions, "whole": whole}
     (folder / INDEX).write_text(json.dumps(told), encoding="utf-8")  # the last one: it says that all are there
+
+
+def _embedded(texts: list[str], encoder: ClipEncoder) -> NDArray:
+    from tqdm import tqdm
+
+    order = sorted(range(len(texts)), key=lambda at: len(texts[at]))  # a batch is padded to its longest text
+    found: list[NDArray] = [np.empty(0)] * len(texts)
+    for first in tqdm(range(0, len(order), TEXT_BATCH), "texts"):
+        batch = order[first : first + TEXT_BATCH]
+        vectors = encoder.encode_text([texts[at] for at in batch]).half().cpu().numpy()
+        for at, vector in zip(batch, vectors, strict=True):
+            found[at] = vector
+    return np.stack(found)
 
 
 def _save(path: Path, values: NDArray) -> None:

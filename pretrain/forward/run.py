@@ -76,6 +76,7 @@ def keep(out: Path, state: RunState, config: RunConfig, encoder: ClipEncoder) ->
     write_forward(scratch, state.average)
     shutil.rmtree(out / EXPORT, ignore_errors=True)
     scratch.rename(out / EXPORT)
+    (out / "sheets").mkdir(exist_ok=True)
     images.write(out / "sheets" / f"{state.step:06d}.png", images.png(sheet(state.average, encoder)))
 
 
