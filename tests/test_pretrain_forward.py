@@ -148,4 +148,4 @@ def test_a_run_leaves_a_network_a_checkpoint_and_a_sheet(tmp_path, pairs, encode
     assert open_forward(tmp_path / "forward").config == NETWORK
     assert (tmp_path / "checkpoint.pt").is_file()
     with Image.open(tmp_path / "sheets" / "000002.png") as sheet:
-        assert sheet.width > 4 * sheet.height > 0
+        assert sheet.width > 3 * sheet.height > 0
