@@ -30,7 +30,7 @@ from filelock import FileLock, Timeout
 
 from clipguide import runs, sheets
 from clipguide.cluster import cluster
-from clipguide.engines import Outcomes, Stop, here, processes
+from clipguide.engines import Load, Outcomes, Stop, here, processes
 from clipguide.errors import UserError
 from clipguide.jobs import Job, Task, check
 from clipguide.manifest import Manifest, Outcome
@@ -46,6 +46,7 @@ class Crew:
 
     workers: processes, each with its own networks; 1 is this very process ("ray": one actor).  threads: of each; 0
     shares the cores out.  address: of a Ray cluster.  models: networks that are open already, for one worker here.
+    together: pictures that a worker makes at once, see `together`; fewer where that would leave workers without any.
     """
 
     workers: int = 1
@@ -54,6 +55,7 @@ class Crew:
     device: str = "auto"
     address: str | None = None
     models: Models | None = None
+    together: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +96,14 @@ def run(
         kept = {task.name: manifest.done(task.name, task.key) for task in tasks}
         left = [task for task in tasks if kept[task.name] is None]
         yield from (_result(out, task, kept[task.name], "skipped") for task in tasks if kept[task.name] is not None)
-        with closing(_start(left, out, crew, asked_to_stop)) as outcomes:
-            for number, outcome in outcomes:
-                manifest.note(_facts(left[number]), outcome)
+        given = loads(left, crew)
+        with closing(_start(given, out, crew, asked_to_stop)) as outcomes:
+            for number, made in outcomes:
+                pairs = list(zip(given[number], made, strict=True))
+                for task, outcome in pairs:
+                    manifest.note(_facts(task), outcome)
                 manifest.write()
-                yield _result(out, left[number], outcome, outcome.state)
+                yield from (_result(out, task, outcome, outcome.state) for task, outcome in pairs)
         done = {task.name: manifest.done(task.name, task.key) for task in tasks}
         sheets.write(out, tasks, {name: out / outcome.files[0] for name, outcome in done.items() if outcome})
         with contextlib.suppress(OSError):  # stopped jobs are kept there
@@ -147,14 +152,20 @@ def _opened(out: Path, tasks: Sequence[Task]) -> Manifest:
     return manifest
 
 
-def _start(left: Sequence[Task], out: Path, crew: Crew, asked_to_stop: Stop) -> Outcomes:
-    workers = max(1, min(crew.workers, len(left)))
+def loads(tasks: Sequence[Task], crew: Crew) -> list[Load]:
+    """What each worker makes at once."""
+    size = max(1, min(crew.together, -(-len(tasks) // max(1, crew.workers))))
+    return [tasks[first : first + size] for first in range(0, len(tasks), size)]
+
+
+def _start(loads: Sequence[Load], out: Path, crew: Crew, asked_to_stop: Stop) -> Outcomes:
+    workers = max(1, min(crew.workers, len(loads)))
     if workers == 1 and crew.engine == "local":
-        return here(left, Bench(out, crew.device, crew.threads), asked_to_stop, crew.models)
+        return here(loads, Bench(out, crew.device, crew.threads), asked_to_stop, crew.models)
     bench = Bench(out, crew.device, crew.threads or max(1, torch.get_num_threads() // workers))
     if crew.engine == "ray":
-        return cluster(left, bench, asked_to_stop, workers, crew.address)
-    return processes(left, bench, asked_to_stop, workers)
+        return cluster(loads, bench, asked_to_stop, workers, crew.address)
+    return processes(loads, bench, asked_to_stop, workers)
 
 
 def _facts(task: Task) -> dict[str, Any]:

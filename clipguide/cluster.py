@@ -10,15 +10,14 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-from clipguide.engines import PATIENCE, Outcomes, Stop
+from clipguide.engines import PATIENCE, Load, Outcomes, Stop
 from clipguide.errors import UserError
-from clipguide.jobs import Task
 from clipguide.manifest import Outcome
 from clipguide.worker import Bench, Worker
 
 
 def cluster(
-    tasks: Sequence[Task], bench: Bench, asked_to_stop: Stop, workers: int, address: str | None = None
+    loads: Sequence[Load], bench: Bench, asked_to_stop: Stop, workers: int, address: str | None = None
 ) -> Outcomes:
     """On the Ray cluster of `address`, or of the variable RAY_ADDRESS, or on one of this machine alone.
 
@@ -26,30 +25,31 @@ def cluster(
     job at hand goes on from its last saved state.
     """
     with _connected(address) as ray:
-        waiting, busy = deque(enumerate(tasks)), {}  # future -> (number of its task, actor)
-        crew = [_hire(ray, bench, workers) for _ in range(min(workers, len(tasks)))]
+        waiting, busy = deque(enumerate(loads)), {}  # future -> (number of its load, actor)
+        crew = [_hire(ray, bench, workers) for _ in range(min(workers, len(loads)))]
         for actor in crew:
             _give(actor, waiting, busy)
         while busy and not asked_to_stop():
             for future in ray.wait(list(busy), timeout=PATIENCE)[0]:
                 number, actor = busy.pop(future)
                 try:
-                    outcome = ray.get(future)
+                    outcomes = ray.get(future)
                 except ray.exceptions.RayError as error:
-                    outcome = Outcome("failed", error=f"its worker died ({type(error).__name__}); Ray's logs tell why")
+                    died = Outcome("failed", error=f"its worker died ({type(error).__name__}); Ray's logs tell why")
+                    outcomes = [died] * len(loads[number])
                     actor = _hire(ray, bench, workers)
                     crew.append(actor)
-                yield number, outcome
+                yield number, outcomes
                 _give(actor, waiting, busy)
         for actor in crew:
             ray.kill(actor)
-        yield from ((number, Outcome("stopped")) for number, _ in busy.values())
+        yield from ((number, [Outcome("stopped")] * len(loads[number])) for number, _ in busy.values())
 
 
-def _give(actor: Any, waiting: deque[tuple[int, Task]], busy: dict[Any, tuple[int, Any]]) -> None:
+def _give(actor: Any, waiting: deque[tuple[int, Load]], busy: dict[Any, tuple[int, Any]]) -> None:
     if waiting:
-        number, task = waiting.popleft()
-        busy[actor.make.remote(task)] = (number, actor)
+        number, load = waiting.popleft()
+        busy[actor.make.remote(load)] = (number, actor)
 
 
 def _hire(ray: ModuleType, bench: Bench, workers: int) -> Any:

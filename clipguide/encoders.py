@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +16,8 @@ from clipguide.models.clip import OpenedClip
 from clipguide.models.fold import fold_norms
 from clipguide.models.perceptual import Features, clip_features
 from clipguide.models.plain_vit import plain_tower
+
+Tower = Callable[[Tensor], Tensor]  # (N, 3, size, size), normalised -> (N, D)
 
 
 class ClipEncoder:
@@ -43,6 +46,12 @@ class ClipEncoder:
             warnings.warn(message, Notice, stacklevel=2)
         tokens = self._opened.tokenise(list(texts)).to(self.device)
         return F.normalize(self.model.encode_text(tokens), dim=-1)
+
+    def through(self, wrap: Callable[[Tower], Tower]) -> ClipEncoder:
+        """The same encoder, which looks at pictures by way of `wrap` of its image tower."""
+        other = copy.copy(self)
+        other._tower = wrap(self._tower)
+        return other
 
     def perceptual(self) -> Features:
         """The layers of the image tower, for pictures of any size where the tower takes them."""

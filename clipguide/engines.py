@@ -1,7 +1,8 @@
 """Engines: who makes the jobs of a batch, in this process or in several; `cluster` has one for Ray.
 
-An engine yields (number of the task, outcome) as jobs are over, in any order.  asked_to_stop is looked at again and
-again; once it is true, jobs at hand end as "stopped" and no further ones begin.
+An engine is given loads: jobs that a worker makes together, often one.  It yields (number of the load, the outcomes
+of its jobs) as they are over, in any order.  asked_to_stop is looked at again and again; once it is true, jobs at hand
+end as "stopped" and no further ones begin.
 """
 
 from __future__ import annotations
@@ -23,24 +24,25 @@ from clipguide.manifest import Outcome
 from clipguide.weights import Models
 from clipguide.worker import WORK, Bench, Worker
 
-Outcomes = Iterator[tuple[int, Outcome]]
+Load = Sequence[Task]
+Outcomes = Iterator[tuple[int, Sequence[Outcome]]]
 Stop = Callable[[], bool]
 PATIENCE = 0.2  # seconds between two looks at asked_to_stop
 
 
-def here(tasks: Sequence[Task], bench: Bench, asked_to_stop: Stop, models: Models | None = None) -> Outcomes:
+def here(loads: Sequence[Load], bench: Bench, asked_to_stop: Stop, models: Models | None = None) -> Outcomes:
     """In this very process."""
-    worker = Worker(bench, models) if tasks else None
-    for number, task in enumerate(tasks):
+    worker = Worker(bench, models) if loads else None
+    for number, load in enumerate(loads):
         if asked_to_stop():
             return
-        yield number, worker.make(task, asked_to_stop)
+        yield number, worker.make(load, asked_to_stop)
 
 
-def processes(tasks: Sequence[Task], bench: Bench, asked_to_stop: Stop, workers: int) -> Outcomes:
-    """In `workers` processes of this machine.  One that dies fails its job alone, and another takes its place."""
-    waiting = deque(enumerate(tasks))
-    crew = [_Hand(bench, number) for number in range(min(workers, len(tasks)))]
+def processes(loads: Sequence[Load], bench: Bench, asked_to_stop: Stop, workers: int) -> Outcomes:
+    """In `workers` processes of this machine.  One that dies fails its load alone, and another takes its place."""
+    waiting = deque(enumerate(loads))
+    crew = [_Hand(bench, number) for number in range(min(workers, len(loads)))]
     try:
         yield from _worked(crew, waiting, asked_to_stop)
     except KeyboardInterrupt:  # not the wish to stop, but to be gone
@@ -52,7 +54,7 @@ def processes(tasks: Sequence[Task], bench: Bench, asked_to_stop: Stop, workers:
             hand.dismiss()
 
 
-def _worked(crew: Sequence[_Hand], waiting: deque[tuple[int, Task]], asked_to_stop: Stop) -> Outcomes:
+def _worked(crew: Sequence[_Hand], waiting: deque[tuple[int, Load]], asked_to_stop: Stop) -> Outcomes:
     for hand in crew:
         hand.give(waiting)
     while busy := {hand.pipe: hand for hand in crew if hand.number is not None}:
@@ -66,10 +68,10 @@ def _worked(crew: Sequence[_Hand], waiting: deque[tuple[int, Task]], asked_to_st
 
 
 class _Hand:
-    """A process that makes one job after another.  number: of the task at hand, or None."""
+    """A process that makes one load after another.  number: of the load at hand, or None."""
 
     def __init__(self, bench: Bench, place: int) -> None:
-        self.bench, self.place, self.number, self.stopped = bench, place, None, False
+        self.bench, self.place, self.number, self.load, self.stopped = bench, place, None, (), False
         self._start()
 
     def _start(self) -> None:
@@ -81,23 +83,24 @@ class _Hand:
             self.process.start()
         theirs.close()  # so that its death is the pipe's end
 
-    def give(self, waiting: deque[tuple[int, Task]]) -> None:
-        """Hands it the next task, if any."""
-        self.number, task = waiting.popleft() if waiting else (None, None)
-        if task is not None:
+    def give(self, waiting: deque[tuple[int, Load]]) -> None:
+        """Hands it the next load, if any."""
+        self.number, self.load = waiting.popleft() if waiting else (None, ())
+        if self.load:
             if not self.process.is_alive():
                 self._start()
-            self.pipe.send(task)
+            self.pipe.send(self.load)
 
-    def take(self) -> tuple[int, Outcome]:
-        """What came of the task, or that the process died."""
+    def take(self) -> tuple[int, Sequence[Outcome]]:
+        """What came of the load, or that the process died."""
         try:
             return self.number, self.pipe.recv()
         except (EOFError, OSError):
             self.process.join()
             code = self.process.exitcode
             how = signal.Signals(-code).name if code and code < 0 else f"exit code {code}"
-            return self.number, Outcome("failed", error=f"its worker died ({how}); short of memory, take fewer workers")
+            error = f"its worker died ({how}); short of memory, take fewer workers, or fewer pictures --together"
+            return self.number, [Outcome("failed", error=error)] * len(self.load)
 
     def stop(self) -> None:
         """Asks it once to end the job at hand after the step at hand."""
@@ -150,7 +153,7 @@ def _serve(pipe: Connection, bench: Bench, lock: Path) -> None:
     with FileLock(lock):
         worker = Worker(bench)
         try:
-            while (task := pipe.recv()) is not None:
-                pipe.send(worker.make(task, pipe.poll))
+            while (load := pipe.recv()) is not None:
+                pipe.send(worker.make(load, pipe.poll))
         except (EOFError, OSError):  # the other end is gone
             return

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ from clipguide.jobs import Task
 from clipguide.manifest import Outcome
 from clipguide.plans import Plan
 from clipguide.runs import Run
+from clipguide.together import Table
 from clipguide.weights import Models
 
 WORK = "work"  # the folder of the runs that are on their way
@@ -40,22 +42,31 @@ class Worker:
             torch.set_num_threads(bench.threads)
         self.out, self.models = bench.out, models or Models(bench.device)
 
-    def make(self, task: Task, asked_to_stop: Callable[[], bool] = lambda: False) -> Outcome:
-        """Makes a job, or goes on with it.  Whatever goes wrong is the job's own misfortune, told in one line."""
+    def make(self, tasks: Sequence[Task], asked_to_stop: Callable[[], bool] = lambda: False) -> list[Outcome]:
+        """Makes jobs, together where there are several, or goes on with them.
+
+        Whatever goes wrong is one job's own misfortune, told in one line.
+        """
+        if len(tasks) == 1:
+            return [self._made(tasks[0], self.models, asked_to_stop)]
+        table = Table(self.models)
+        return table.run([partial(self._made, task, table.models, asked_to_stop) for task in tasks])
+
+    def _made(self, task: Task, models: Models, asked_to_stop: Callable[[], bool]) -> Outcome:
         try:
-            return self._make(task, asked_to_stop)
+            return self._make(task, models, asked_to_stop)
         except UserError as error:
             return Outcome("failed", error=_one_line(str(error)))
         except Exception as error:  # networks and decoders raise whatever they stumble over
             return Outcome("failed", error=_one_line(f"{type(error).__name__}: {error}"))
 
-    def _make(self, task: Task, asked_to_stop: Callable[[], bool]) -> Outcome:
+    def _make(self, task: Task, models: Models, asked_to_stop: Callable[[], bool]) -> Outcome:
         if not self.out.is_dir():
             raise UserError(f"{self.out} is not there for this worker; machines of a cluster must share that folder")
         planned = task.plan()
         run = _begin(self.out / WORK / task.name, planned, task.key)
         if not run.finished:
-            with closing(api.follow(planned, self.models, run)) as steps:
+            with closing(api.follow(planned, models, run)) as steps:
                 for progress in steps:
                     if not progress.step.last and asked_to_stop():
                         return Outcome("stopped", (), round(progress.seconds, 2), progress.step.index)

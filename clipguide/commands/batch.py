@@ -38,6 +38,9 @@ class Batching(Settings):
     seeds: str | None = Field(None, description="each job once with each of these: 0,1,2 or 0-7")
     workers: int = Field(1, ge=1, le=1024, description="processes that make pictures, each with its own networks")
     threads: int = Field(0, ge=0, le=1024, description="threads of each worker; 0 shares the cores out")
+    together: int = Field(
+        1, ge=1, le=64, description="pictures that a worker makes at once: the networks see all of them in one batch"
+    )
     engine: Literal["local", "ray"] = Field("local", description="where they work: on this machine, or a Ray cluster")
     address: str | None = Field(None, description="of the Ray cluster; without it RAY_ADDRESS, or this machine alone")
     device: str = Field("auto", description="where it is computed: auto, cpu, cuda or mps")
@@ -66,7 +69,10 @@ def run(args: argparse.Namespace) -> int:
     styles += tables.lines(batching.styles) if batching.styles else []
     settings = {name: value for part in rest for name, value in part.items()}
     wanted = tables.read(args.jobs, styles, _seeds(batching.seeds or ""), method=method, settings=settings)
-    crew = batch.Crew(batching.workers, batching.engine, batching.threads, batching.device, batching.address)
+    crew = batch.Crew(
+        batching.workers, batching.engine, batching.threads, batching.device, batching.address,
+        together=batching.together,
+    )  # fmt: skip
     out = batching.out or Path("outputs") / args.jobs.resolve().stem
     return _watch(wanted, out, crew, args.json)
 
