@@ -39,7 +39,7 @@ PATIENCE_MEMORY = 0.8  # weight of the past in the smoothed score
 
 
 def stream(*texts: str, method: str | None = None, models: Models | None = None, **settings: Any) -> Iterator[Step]:
-    """Yields every `Step` of a picture; `for step in stream("a castle", steps=50): ...`.
+    """Yields every `Step` of a picture; `for step in stream("a castle", steps=50): ...`.  None of them is upscaled.
 
     settings: any of the method's and of `options.Common`, by name.  UserError for bad ones, before any model loads.
     """
@@ -77,7 +77,7 @@ def generate(*texts: str, method: str | None = None, models: Models | None = Non
     step = None
     for step in planned.steps(models or Models()):  # noqa: B007
         pass
-    return Picture(step, planned.recipe)
+    return Picture(replace(step, image=planned.finished(step.image)), planned.recipe)
 
 
 def load_encoder(name: str = "clip-mini", device: str = "auto") -> ClipEncoder:
@@ -154,7 +154,8 @@ def _entry(progress: Progress) -> dict[str, Any]:
 
 
 def _write_pictures(planned: Plan, run: runs.Run, step: Step) -> None:
-    for number, picture in enumerate(step.image, 1):
+    result = planned.finished(step.image) if step.last else step.image  # who stops early does not want to wait
+    for number, picture in enumerate(result, 1):
         name = "picture.png" if number == 1 else f"picture-{number}.png"
         run.write(name, images.png(picture, planned.recipe | {"number": number}))
     if isinstance(step.canvas, Exportable):

@@ -30,6 +30,10 @@ def _parse_size(value: Any) -> Any:
 
 
 Side = Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE)]
+Upscaler = Annotated[
+    Literal["fast", "drawing", "photo"],
+    Field(description="the network of --upscale: clean lines; lines and brush marks; skin, leaves and grain"),
+]
 Size = Annotated[tuple[Side, Side], BeforeValidator(_parse_size)]
 
 
@@ -66,6 +70,8 @@ class Common(Settings):
     seconds: float | None = Field(None, gt=0, description="spend this many seconds instead of a number of steps")
     patience: int = Field(0, ge=0, description="stop when the score has not risen for so many steps; 0: never")
     init: Path | None = Field(None, description="an image file to start from")
+    upscale: int = Field(1, ge=1, le=4, description="how many times larger the result is drawn, by Real-ESRGAN; 1: not")
+    upscaler: Upscaler = "fast"
 
 
 class Output(Settings):

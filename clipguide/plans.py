@@ -9,11 +9,14 @@ from importlib.metadata import version
 from types import ModuleType
 from typing import Any
 
+from torch import Tensor
+
 from clipguide import hashtags, images
 from clipguide.brief import Brief, parse_prompts, told
 from clipguide.core import Step
 from clipguide.errors import UserError
 from clipguide.methods import DEFAULT, METHODS, table
+from clipguide.models import upscaler
 from clipguide.options import Common, Guided, Settings, split, validate
 from clipguide.scores import Scorer
 from clipguide.weights import Models
@@ -58,6 +61,10 @@ class Plan:
         """Runs the method; see `core.optimise`."""
         return method(self.method).run(self.brief, self.settings, models)
 
+    def finished(self, image: Tensor) -> Tensor:
+        """The result (B, 3, H, W) as it is wanted: larger, if so."""
+        return upscaler.upscale(image, self.common.upscale, self.common.upscaler)
+
     def scorer(self, models: Models) -> Scorer | None:
         """Scores by the judges that guide; None for a method without any, and without prompts."""
         if not isinstance(self.settings, Guided) or not self.brief.prompts:
@@ -78,11 +85,26 @@ def plan(texts: Sequence[str], method_name: str | None = None, values: Mapping[s
     common, settings = validate(Common, common_values), validate(model, own_values)
     if common.init is not None:
         images.read(common.init, common.size)  # refuses a bad picture before anything is opened
+    _check_upscaling(common, getattr(model, "photo", "may") == "must")
     prompts = parse_prompts(texts) if texts or getattr(model, "needs_prompt", True) else ()
     if any(prompt.chapter[1] > 1 for prompt in prompts) and not getattr(model, "stories", False):
         raise UserError(f"--method {method_name} tells no stories; leave out ' ^ ', or take another method")
     brief = Brief(prompts, common.size, common.seed, common.batch, common.seconds, common.init)
     return Plan(method_name, tuple(texts), common, settings, brief)
+
+
+def _check_upscaling(common: Common, restyles: bool) -> None:
+    """UserError where the result could not be upscaled, or not be read again.
+
+    restyles: the result is as large as the photo, not as `size` says.
+    """
+    if common.upscale == 1:
+        return
+    upscaler.check_installed()
+    height, width = images.read(common.init).shape[-2:] if restyles and common.init else common.size[::-1]
+    if width * height * common.upscale**2 > images.MAX_PIXELS:
+        larger = f"{common.upscale * width} x {common.upscale * height} px"
+        raise UserError(f"--upscale {common.upscale} would make {larger}; at most 64 million can be read again")
 
 
 def plan_again(

@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("clipguide.commands.generate", "make a picture from words"),
     "stylise": ("clipguide.commands.stylise", "put a photo, or a video, into a style"),
     "batch": ("clipguide.commands.batch", "many pictures with one start: photos x styles x seeds, or a table"),
+    "upscale": ("clipguide.commands.upscale", "a picture, two to four times as large"),
     "rerun": ("clipguide.commands.rerun", "make a picture again from its own metadata, with changes"),
     "resume": ("clipguide.commands.resume", "go on with a run that was stopped"),
     "score": ("clipguide.commands.score", "how well a picture fits some texts"),

@@ -73,11 +73,12 @@ def order(
     else:
         planned = api.plan_again(recipe, values, method_name=args.method, texts=texts)
     output = validate(Output, output_values)
-    _check_out(output.out)
+    check_out(output.out)
     return Order(planned, output, args.json)
 
 
-def _check_out(out: Path | None) -> None:
+def check_out(out: Path | None) -> None:
+    """UserError when no PNG can be written there."""
     if out is None:
         return
     if not out.is_dir() and out.suffix.lower() not in ("", ".png"):

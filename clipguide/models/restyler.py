@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clipguide.errors import UserError
+from clipguide.ops.patchwork import patchwork
 
 NARROWEST, DEEPEST = 4, 16  # limits of width and blocks that a file may ask for
 SHEETS, PERIOD = 2, 256  # of the noise; PERIOD in px, after which it repeats
@@ -109,28 +110,7 @@ def redraw(restyler: Restyler, photo: Tensor, tile: int, overlap: int = 32) -> T
     Memory follows the tile, not the photo.  Call in eval mode: only then do the tiles have common statistics.
     overlap: px that neighbours share, at least; it covers the network's field of view, about 30 px.
     """
-    height, width = photo.shape[-2:]
-    drawn, weight = torch.zeros_like(photo), torch.zeros_like(photo[:, :1])
-    for top, tall in _spans(height, tile, overlap):
-        for left, wide in _spans(width, tile, overlap):
-            window = (..., slice(top, top + tall), slice(left, left + wide))
-            fade = _fade(tall, overlap)[:, None] * _fade(wide, overlap)
-            drawn[window] += restyler(photo[window], (top, left)) * fade.to(photo)
-            weight[window] += fade.to(photo)
-    return drawn / weight
-
-
-def _spans(length: int, tile: int, overlap: int) -> list[tuple[int, int]]:
-    """(start, length) of equal tiles that cover `length` and share at least `overlap`."""
-    size = min(tile, length)
-    count = 1 if size == length else -(-(length - overlap) // max(1, size - overlap))
-    return [(round(i * (length - size) / max(1, count - 1)), size) for i in range(count)]
-
-
-def _fade(length: int, overlap: int) -> Tensor:
-    """Rises from the tile's edge to 1 at `overlap` px inside."""
-    distance = torch.arange(length) + 0.5
-    return torch.minimum(distance, distance.flip(0)).div(overlap).clamp(max=1)
+    return patchwork(restyler, photo, tile=tile, overlap=overlap)
 
 
 def to_bytes(restyler: Restyler, about: dict[str, str]) -> bytes:
