@@ -52,7 +52,7 @@ class Forward(nn.Module):
         self.first = nn.Linear(config.style, first * 16)
         pairs = zip((first, *config.widths), config.widths, strict=False)
         self.blocks = nn.ModuleList(_Block(inner, outer, config.style) for inner, outer in pairs)
-        self.last = nn.Conv2d(last, 3 * 4, 3, padding=1)
+        self.last = _conv(last, 3 * 4)
 
     def forward(self, texts: Tensor, dice: Tensor) -> Tensor:
         scaled = texts * self.config.embedding**0.5  # to the size of the dice
@@ -68,7 +68,7 @@ class Forward(nn.Module):
 class _Block(nn.Module):
     def __init__(self, inner: int, outer: int, style: int) -> None:
         super().__init__()
-        self.one, self.two = nn.Conv2d(inner, outer, 3, padding=1), nn.Conv2d(outer, outer, 3, padding=1)
+        self.one, self.two = _conv(inner, outer), _conv(outer, outer)
         self.bend = nn.Linear(style, 2 * (inner + outer))
         self.past = nn.Conv2d(inner, outer, 1) if inner != outer else nn.Identity()
 
@@ -77,6 +77,11 @@ class _Block(nn.Module):
         bends = self.bend(style)[..., None, None]
         y = self.one(_bent(x, bends[:, : 2 * count]))
         return self.past(x) + self.two(_bent(y, bends[:, 2 * count :]))
+
+
+def _conv(inner: int, outer: int) -> nn.Module:
+    """Zeros around the picture would show as a frame in it."""
+    return nn.Conv2d(inner, outer, 3, padding=1, padding_mode="replicate")
 
 
 def _bent(x: Tensor, bends: Tensor) -> Tensor:

@@ -33,9 +33,9 @@ class RunConfig:
     warmup: int = 100
     layout: float = 4.0  # weight of the error of means over 8 x 8 px, beside that of pixels
     judged: int = 16  # pictures of a batch that CLIP scores
-    clip: float = 0.5  # weight of CLIP's score
+    clip: float = 1.0  # weight of CLIP's score
     clip_from: float = 0.2  # share of the steps without it
-    average: float = 0.998  # of the exported weights
+    average: float = 0.995  # of the exported weights
 
     def __post_init__(self) -> None:
         """UserError for a value that no run can have."""
