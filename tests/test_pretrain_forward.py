@@ -12,6 +12,7 @@ from PIL import Image
 
 from clipguide.errors import UserError
 from clipguide.models.forward import Forward, ForwardConfig, open_forward, write_forward
+from pretrain import stored
 from pretrain.data.shards import write_shard
 from pretrain.forward import evaluate, examples, run
 from pretrain.forward.train import RunConfig, nearest, start, train
@@ -81,17 +82,17 @@ def test_a_resumed_run_is_the_same_run(tmp_path, pairs, encoder):
     for step in train(state, pairs, encoder, config):
         if step.index == 7:
             break
-    run.save(tmp_path / "checkpoint.pt", state, config)
+    stored.save(tmp_path / "checkpoint.pt", config, state.step, run.parts(state))
     again = start(config, NETWORK)
-    run.load(tmp_path / "checkpoint.pt", again, config)
+    again.step = stored.load(tmp_path / "checkpoint.pt", config, run.parts(again))
     for _ in train(again, pairs, encoder, config):
         pass
     for a, b in zip(whole.average.state_dict().values(), again.average.state_dict().values(), strict=True):
         assert torch.equal(a, b)
     with pytest.raises(UserError, match="batch was 8, now 4"):
-        run.load(tmp_path / "checkpoint.pt", again, replace(config, batch=4))
+        stored.load(tmp_path / "checkpoint.pt", replace(config, batch=4), run.parts(again))
     with pytest.raises(UserError, match="no checkpoint"):
-        run.load(tmp_path / "nothing.pt", again, config)
+        stored.load(tmp_path / "nothing.pt", config, run.parts(again))
 
 
 def test_what_is_written_is_read_back(tmp_path):

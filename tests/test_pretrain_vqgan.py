@@ -12,6 +12,7 @@ from PIL import Image
 
 from clipguide.errors import UserError
 from clipguide.models.vqgan import open_vqgan
+from pretrain import stored
 from pretrain.data.pair import Pair
 from pretrain.vqgan import crops, evaluate, run, space
 from pretrain.vqgan.codebook import MovingCodebook, perplexity
@@ -61,9 +62,9 @@ def test_a_resumed_run_is_the_same_run(tmp_path):
     for step in train(state, pictures, config, gap):
         if step.index == 18:  # the discriminator has begun
             break
-    run.save(tmp_path / "checkpoint.pt", state, config)
+    stored.save(tmp_path / "checkpoint.pt", config, state.step, run.parts(state))
     again = start(config)
-    run.load(tmp_path / "checkpoint.pt", again, config)
+    again.step = stored.load(tmp_path / "checkpoint.pt", config, run.parts(again))
     for _ in train(again, pictures, config, gap):
         pass
     for a, b in zip(whole.average.state_dict().values(), again.average.state_dict().values(), strict=True):
@@ -71,13 +72,13 @@ def test_a_resumed_run_is_the_same_run(tmp_path):
 
 
 def test_resuming_with_another_network_is_refused_and_other_steps_are_not(tmp_path):
-    run.save(tmp_path / "checkpoint.pt", start(TINY), TINY)
+    stored.save(tmp_path / "checkpoint.pt", TINY, 0, run.parts(start(TINY)))
     longer, wider = replace(TINY, steps=90), replace(TINY, codes=64)
-    run.load(tmp_path / "checkpoint.pt", start(longer), longer)
+    stored.load(tmp_path / "checkpoint.pt", longer, run.parts(start(longer)))
     with pytest.raises(UserError, match="codes was 32, now 64"):
-        run.load(tmp_path / "checkpoint.pt", start(wider), wider)
+        stored.load(tmp_path / "checkpoint.pt", wider, run.parts(start(wider)))
     with pytest.raises(UserError, match="no checkpoint"):
-        run.load(tmp_path / "other.pt", start(TINY), TINY)
+        stored.load(tmp_path / "other.pt", TINY, run.parts(start(TINY)))
 
 
 def test_a_run_leaves_checkpoint_sheet_log_and_a_folder_that_opens(folder, tmp_path):

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import time
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 
 import torch
@@ -19,10 +19,12 @@ from clipguide.errors import UserError
 from clipguide.models.forward import Forward, ForwardConfig, write_forward
 from clipguide.ops.memory import keep_freed_memory
 from clipguide.weights import Models
+from pretrain import stored
 from pretrain.forward.examples import gather
 from pretrain.forward.train import RunConfig, RunState, start, train
+from pretrain.stored import Part
 
-FORMAT, CHECKPOINT, EXPORT = 1, "checkpoint.pt", "forward"
+CHECKPOINT, EXPORT = "checkpoint.pt", "forward"
 SHOWN = (
     "a painting of a starry night sky", "a sunset over the sea", "a castle", "a red apple", "a bicycle", "fast food",
     "Yeti taking a selfie", "marriage in the mountains", "cute cat", "cheese cake", "a city at night",
@@ -40,7 +42,7 @@ def main(arguments: list[str]) -> int:
     dimension = encoder.encode_text(["a castle"]).shape[1]
     state, saved = start(config, ForwardConfig(options.guide, dimension)), options.out / CHECKPOINT
     if options.resume:
-        load(saved, state, config)
+        state.step = stored.load(saved, config, parts(state))
     elif saved.exists():
         raise UserError(f"{saved} is there; add --resume to go on with it, or give another --out")
     examples = gather(options.out / "examples", options.shards, encoder, state.network.config.side)
@@ -71,7 +73,7 @@ def run(state: RunState, examples, encoder: ClipEncoder, config: RunConfig, out:
 
 
 def keep(out: Path, state: RunState, config: RunConfig, encoder: ClipEncoder) -> None:
-    save(out / CHECKPOINT, state, config)
+    stored.save(out / CHECKPOINT, config, state.step, parts(state))
     scratch = out / f".{EXPORT}.{os.getpid()}"
     write_forward(scratch, state.average)
     shutil.rmtree(out / EXPORT, ignore_errors=True)
@@ -89,35 +91,9 @@ def sheet(network: Forward, encoder: ClipEncoder) -> Tensor:
     return images.sheet([picture[None] for row in rows for picture in row], columns=len(SHOWN), side=128)
 
 
-def save(path: Path, state: RunState, config: RunConfig) -> None:
-    """Writes all that the next step depends on; the file at `path` is the old one or the new one."""
-    stored = {"format": FORMAT, "config": asdict(config), "step": state.step} | {
-        name: getattr(state, name).state_dict() for name in ("network", "average", "optimiser")
-    }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        torch.save(stored, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def load(path: Path, state: RunState, config: RunConfig) -> None:
-    """Fills a fresh `state`.  UserError for no checkpoint, or one of another config; other `steps` are fine."""
-    try:
-        stored = torch.load(path, weights_only=True)
-    except FileNotFoundError:
-        raise UserError(f"there is no checkpoint {path} to resume; leave --resume out to start") from None
-    except Exception as error:  # a damaged archive raises many kinds
-        raise UserError(f"{path} is no readable checkpoint ({str(error).splitlines()[0][:120]})") from error
-    before, now = stored["config"], asdict(config)
-    other = [name for name in now if name != "steps" and before.get(name) != now[name]]
-    if other:
-        changes = ", ".join(f"{name} was {before[name]}, now {now[name]}" for name in other)
-        raise UserError(f"{path} was made with another config ({changes}); resume with the old values or start anew")
-    for name in ("network", "average", "optimiser"):
-        getattr(state, name).load_state_dict(stored[name])
-    state.step = stored["step"]
+def parts(state: RunState) -> dict[str, Part]:
+    """What a checkpoint keeps of a run."""
+    return {name: getattr(state, name) for name in ("network", "average", "optimiser")}
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import time
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,16 @@ from clipguide.errors import UserError
 from clipguide.models.vqgan import VQGAN, write_vqgan
 from clipguide.ops.memory import keep_freed_memory
 from clipguide.weights import Models
+from pretrain import stored
 from pretrain.data.packages import default_cache
+from pretrain.stored import Part
 from pretrain.vqgan import crops
 from pretrain.vqgan.config import VqganConfig
 from pretrain.vqgan.losses import PerceptualDistance
 from pretrain.vqgan.space import refit
 from pretrain.vqgan.train import Distance, VqganState, VqganStep, batch, start, train
 
-FORMAT, CHECKPOINT, EXPORT = 1, "checkpoint.pt", "vqgan"
+CHECKPOINT, EXPORT = "checkpoint.pt", "vqgan"
 SHOWN, SHOW_COLUMNS = 20, 10
 
 
@@ -39,7 +41,7 @@ def main(arguments: list[str]) -> int:
     folder, saved = options.crops or options.out / "crops", options.out / CHECKPOINT
     state = start(config)
     if options.resume:
-        load(saved, state, config)
+        state.step = stored.load(saved, config, parts(state))
     elif saved.exists():
         raise UserError(f"{saved} is there; add --resume to go on with it, or give another --out")
     if not (folder / "held.npy").is_file():
@@ -97,7 +99,7 @@ def choose(folder: Path) -> Tensor:
 
 
 def keep(out: Path, state: VqganState, config: VqganConfig, shown: Tensor) -> None:
-    save(out / CHECKPOINT, state, config)
+    stored.save(out / CHECKPOINT, config, state.step, parts(state))
     export(out / EXPORT, state.average)
     (out / "sheets").mkdir(exist_ok=True)
     images.write(out / "sheets" / f"{state.step:06d}.png", images.png(sheet(state.average, shown)))
@@ -121,41 +123,10 @@ def export(folder: Path, vqgan: VQGAN) -> None:
     scratch.rename(folder)
 
 
-def save(path: Path, state: VqganState, config: VqganConfig) -> None:
-    """Writes all that the next step depends on; the file at `path` is the old one or the new one."""
-    stored = {"format": FORMAT, "config": asdict(config), "step": state.step} | {
-        name: getattr(state, name).state_dict() for name in _parts()
-    }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        torch.save(stored, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def load(path: Path, state: VqganState, config: VqganConfig) -> None:
-    """Fills a fresh `state`; other `steps` are fine.  UserError for no checkpoint, or one of another config."""
-    try:
-        stored = torch.load(path, weights_only=True)
-    except FileNotFoundError:
-        raise UserError(f"there is no checkpoint {path} to resume; leave --resume out to start") from None
-    except Exception as error:  # a damaged archive raises many kinds
-        raise UserError(f"{path} is no readable checkpoint ({str(error).splitlines()[0][:120]})") from error
-    if not isinstance(stored, dict) or stored.get("format") != FORMAT or "critic" not in stored:
-        raise UserError(f"{path} is no checkpoint of this trainer; give the folder of a VQGAN run")
-    now, before = asdict(config), stored["config"]
-    other = [name for name in now if name != "steps" and before.get(name, now[name]) != now[name]]
-    if other:
-        changes = ", ".join(f"{name} was {before[name]}, now {now[name]}" for name in other)
-        raise UserError(f"{path} was made with another config ({changes}); resume with the old values or start anew")
-    for name in _parts():
-        getattr(state, name).load_state_dict(stored[name])
-    state.step = stored["step"]
-
-
-def _parts() -> tuple[str, ...]:
-    return "vqgan", "critic", "optimiser", "critic_optimiser", "average", "book"
+def parts(state: VqganState) -> dict[str, Part]:
+    """What a checkpoint keeps of a run."""
+    names = ("vqgan", "critic", "optimiser", "critic_optimiser", "average", "book")
+    return {name: getattr(state, name) for name in names}
 
 
 def make_parser() -> argparse.ArgumentParser:
