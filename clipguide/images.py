@@ -157,15 +157,18 @@ def colour(name: str) -> Tensor:
         raise UserError(f"'{name}' is no colour; give a name such as 'navy', or #rrggbb") from None
 
 
-def png(image: Tensor, metadata: Mapping[str, Any] | None = None) -> bytes:
-    """The bytes of a PNG; `metadata` travels in it as JSON and comes back by `metadata`."""
+def png(image: Tensor, metadata: Mapping[str, Any] | None = None, *, level: int = 6) -> bytes:
+    """The bytes of a PNG; `metadata` travels in it as JSON and comes back by `metadata`.
+
+    level: of compression, 0 to 9; 3 takes less than half the time of 6, and a tenth more room.
+    """
     from PIL.PngImagePlugin import PngInfo
 
     info = PngInfo()
     if metadata is not None:
         info.add_itxt(METADATA_KEY, json.dumps(metadata, ensure_ascii=False, sort_keys=True))
     buffer = io.BytesIO()
-    to_pil(image).save(buffer, "PNG", pnginfo=info)
+    to_pil(image).save(buffer, "PNG", pnginfo=info, compress_level=level)
     return buffer.getvalue()
 
 

@@ -73,5 +73,5 @@ def _blank() -> Tensor:
 def _page(out: Path, number: int, cells: Sequence[Cell], columns: int) -> Path:
     path = out / (f"{NAME}.png" if number == 1 else f"{NAME}-{number}.png")
     pictures, captions = zip(*cells, strict=True)
-    images.write(path, images.png(images.sheet(pictures, captions, columns=columns, side=SIDE)))
+    images.write(path, images.png(images.sheet(pictures, captions, columns=columns, side=SIDE), level=3))
     return path
