@@ -17,7 +17,7 @@ from pretrain.data.shards import write_shard
 from pretrain.forward import evaluate, examples, run
 from pretrain.forward.train import RunConfig, nearest, start, train
 
-NETWORK = ForwardConfig(clip="tiny", embedding=16, dice=8, widths=(16, 16, 8), style=32)
+NETWORK = ForwardConfig(clip="tiny", embedding=16, dice=8, widths=(16, 16, 16, 8), style=32)
 CONFIG = RunConfig(steps=80, batch=8, rate=3e-3, warmup=5, clip=0.0, average=0.9)
 
 

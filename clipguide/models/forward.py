@@ -22,7 +22,7 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 @dataclass(frozen=True)
 class ForwardConfig:
-    """clip: whose embeddings of texts it reads.  widths: channels at 4 px, 8 px, ..., the last at half of the side."""
+    """clip: whose embeddings of texts it reads.  widths: channels at 4 px, 8 px, ..., the last at the side."""
 
     clip: str = "clip-mini"
     embedding: int = 512
@@ -33,7 +33,7 @@ class ForwardConfig:
     @property
     def side(self) -> int:
         """px of the picture's side."""
-        return 8 * 2 ** (len(self.widths) - 1)
+        return 4 * 2 ** (len(self.widths) - 1)
 
 
 class Forward(nn.Module):
@@ -52,7 +52,7 @@ class Forward(nn.Module):
         self.first = nn.Linear(config.style, first * 16)
         pairs = zip((first, *config.widths), config.widths, strict=False)
         self.blocks = nn.ModuleList(_Block(inner, outer, config.style) for inner, outer in pairs)
-        self.last = _conv(last, 3 * 4)
+        self.last = _conv(last, 3)
 
     def forward(self, texts: Tensor, dice: Tensor) -> Tensor:
         scaled = texts * self.config.embedding**0.5  # to the size of the dice
@@ -60,9 +60,9 @@ class Forward(nn.Module):
         x = self.first(style).unflatten(1, (-1, 4, 4)).contiguous(memory_format=torch.channels_last)
         for number, block in enumerate(self.blocks):
             if number:
-                x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+                x = F.interpolate(x, scale_factor=2.0, mode="bilinear")
             x = block(x, style)
-        return F.pixel_shuffle(self.last(F.silu(x)), 2).sigmoid()
+        return self.last(F.silu(x)).sigmoid()
 
 
 class _Block(nn.Module):
