@@ -38,9 +38,9 @@ def main(arguments: list[str]) -> int:
     torch.set_num_threads(options.threads)
     keep_freed_memory()
     config = RunConfig(**{f.name: getattr(options, f.name) for f in fields(RunConfig)})
-    encoder = Models("cpu").encoder(options.guide)
+    encoder = Models(options.device).encoder(options.guide)
     dimension = encoder.encode_text(["a castle"]).shape[1]
-    state, saved = start(config, ForwardConfig(options.guide, dimension)), options.out / CHECKPOINT
+    state, saved = start(config, ForwardConfig(options.guide, dimension), encoder.device), options.out / CHECKPOINT
     if options.resume:
         state.step = stored.load(saved, config, parts(state))
     elif saved.exists():
@@ -86,7 +86,7 @@ def keep(out: Path, state: RunState, config: RunConfig, encoder: ClipEncoder) ->
 def sheet(network: Forward, encoder: ClipEncoder) -> Tensor:
     """A column for each text of `SHOWN`, `THROWS` pictures of it: (1, 3, H, W)."""
     texts = encoder.encode_text(SHOWN)
-    dice = torch.randn(THROWS, network.config.dice, generator=torch.Generator().manual_seed(0))
+    dice = torch.randn(THROWS, network.config.dice, generator=torch.Generator().manual_seed(0)).to(texts)
     rows = [network(texts, throw.expand(len(texts), -1)) for throw in dice]
     return images.sheet([picture[None] for row in rows for picture in row], columns=len(SHOWN), side=128)
 
@@ -102,6 +102,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out; --steps may differ")
     parser.add_argument("--guide", default="clip-mini", help="CLIP whose embeddings of texts are read, and that scores")
+    parser.add_argument("--device", default="auto", help="cpu, cuda or mps")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the CPU")
     parser.add_argument("--save-every", type=float, default=180, help="seconds between checkpoints")
     for f in fields(RunConfig):

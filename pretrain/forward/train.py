@@ -67,11 +67,11 @@ class RunState:
     step: int = 0
 
 
-def start(config: RunConfig, network: ForwardConfig) -> RunState:
-    """A run at step 0."""
+def start(config: RunConfig, network: ForwardConfig, device: torch.device | str = "cpu") -> RunState:
+    """A run at step 0.  The encoder that `train` gets must be on the same device."""
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        made = Forward(network).to(memory_format=torch.channels_last)
+        made = Forward(network).to(device, memory_format=torch.channels_last)
     average = deepcopy(made).eval().requires_grad_(False)
     return RunState(made, average, torch.optim.AdamW(made.parameters(), config.rate, (0.9, 0.99), weight_decay=0.01))
 
@@ -104,7 +104,7 @@ def update(
     share = state.step / config.steps
     for group in state.optimiser.param_groups:
         group["lr"] = config.rate * min(1.0, (state.step + 1) / config.warmup, 0.02 + 2 * (1 - share))
-    pictures, texts = examples.draw(config.batch, config.scenes, rng)
+    pictures, texts = (part.to(encoder.device) for part in examples.draw(config.batch, config.scenes, rng))
     dice = nearest(state.network, pictures, texts, config.tries, rng)
     drawn = state.network(texts, dice)
     losses = {"pixels": (drawn - pictures).abs().mean(), "layout": F.l1_loss(_means(drawn), _means(pictures))}
@@ -126,7 +126,7 @@ def nearest(network: Forward, pictures: Tensor, texts: Tensor, tries: int, rng: 
     """(B, `dice`): of so many throws for each picture the one whose drawing has the nearest colours and layout."""
     best, least = None, None
     for _ in range(tries):
-        dice = torch.randn(len(texts), network.config.dice, generator=rng)
+        dice = torch.randn(len(texts), network.config.dice, generator=rng).to(texts)
         if tries == 1:
             return dice
         gap = (_means(network(texts, dice)) - _means(pictures)).square().mean((1, 2, 3))
@@ -144,7 +144,7 @@ def score(drawn: Tensor, texts: Tensor, encoder: ClipEncoder, rng: torch.Generat
     The squared angle to its own text, which guidance follows, is lowered most by one pattern in every picture (seen).
     """
     windows = crops(1, wide=1.0)(Tick(0, 1, rng), encoder.size)
-    return contrastive(encoder.encode_image(windows(drawn)), texts.to(drawn), torch.tensor(SCALE))
+    return contrastive(encoder.encode_image(windows(drawn)), texts.to(drawn), SCALE)
 
 
 def _means(pictures: Tensor) -> Tensor:
