@@ -74,29 +74,25 @@ class Windows:
         corners = centre[:, None] + self.shape * extent[:, None]
         levels = (pixels / self.side).clamp(min=1).log2().round().long()
         points = window_points(corners.to(image), self.side)
-        views = sample(image, points, levels, mirror=self.mirror)
-        return self._paint(views, points).flatten(0, 1)
+        ground, hidden = self._ground(points)
+        colour = None if self.colour is None else self.colour.to(image)
+        views = sample(image, points, levels, mirror=self.mirror, hidden=hidden, colour=colour, ground=ground)
+        return views.flatten(0, 1)
 
-    def _paint(self, views: Tensor, points: Tensor) -> Tensor:
-        """(n, B, 3, S, S) through holes and colours, laid on the ground.
-
-        One product and one sum are all that the gradient has to pass; the ground has none, and is made apart.
-        """
-        ground = self._noise().to(views)
-        keep = None
+    def _ground(self, points: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """What lies over the picture and around it, (n, 3, S, S), and from 1 on where it hides it, (n, S, S)."""
+        ground = None if self.noise is None else self._noise().to(points)
+        hidden = None
         if not self.mirror:
-            past = outside(points)[:, None]  # (n, 1, S, S)
-            ground = ground + past * self._coloured_fill().to(views)
-            keep = ~past
+            hidden = outside(points)
+            past, fill = hidden[:, None], self._coloured_fill().to(points)
+            ground = past * fill if ground is None else ground.addcmul_(past, fill)
         if self.holes is not None:
-            hole = self._hole()[:, None].to(views.device)
-            ground = torch.where(hole, 0.5, ground)
-            keep = ~hole if keep is None else keep & ~hole
-        if keep is not None:
-            views = views * keep[:, None].to(views)
-        if self.colour is not None:
-            views = (self.colour.to(views)[:, None] @ views.flatten(3)).view_as(views)
-        return views + ground[:, None]
+            hole = self._hole().to(points)
+            ground = points.new_zeros(self.count, 3, self.side, self.side) if ground is None else ground
+            ground.lerp_(points.new_full((), 0.5).expand_as(ground), hole[:, None])
+            hidden = hole if hidden is None else hidden + hole
+        return ground, hidden
 
     def _coloured_fill(self) -> Tensor:
         """(n, 3, 1, 1)."""
@@ -104,19 +100,17 @@ class Windows:
         return (fill if self.colour is None else self.colour @ fill)[..., None]
 
     def _noise(self) -> Tensor:
-        """(n, 3, S, S), or zeros (1, 1, 1, 1)."""
-        if self.noise is None:
-            return torch.zeros(1, 1, 1, 1)
+        """(n, 3, S, S)."""
         sheet, offsets, scales = self.noise
         everywhere = sheet.unfold(1, self.side, 1).unfold(2, self.side, 1).movedim(0, 2)  # (margin + 1) ** 2 places
         return everywhere[offsets[:, 1], offsets[:, 0]].mul_(scales[:, None, None, None])
 
     def _hole(self) -> Tensor:
-        """(n, S, S) bool."""
+        """(n, S, S), 1 in the hole and 0 elsewhere."""
         ticks = (torch.arange(self.side) + 0.5) / self.side
         x0, y0, x1, y1 = self.holes[:, :, None].unbind(1)
-        column, row = (ticks >= x0) & (ticks < x1), (ticks >= y0) & (ticks < y1)  # (n, S)
-        return row[:, :, None] & column[:, None, :]
+        column, row = ((ticks >= x0) & (ticks < x1)).float(), ((ticks >= y0) & (ticks < y1)).float()  # (n, S)
+        return row[:, :, None] * column[:, None, :]
 
 
 def whole() -> Cutouts:

@@ -18,8 +18,7 @@ def smooth(*, of: str = "image") -> Callable[[Scene], Tensor]:
 
     def loss(scene: Scene) -> Tensor:
         image = scene.image(of)
-        right = image[..., :-1, 1:] - image[..., :-1, :-1]
-        down = image[..., 1:, :-1] - image[..., :-1, :-1]
+        right, down = image.diff(dim=3)[..., :-1, :], image.diff(dim=2)[..., :-1]
         squares = (right.square() + down.square()).sum(1)  # (B, H-1, W-1)
         return torch.sqrt(squares + 1e-4).mean() - 1e-2
 

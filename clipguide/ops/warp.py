@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+AWAY = 4.0  # moves a place off the picture, which reaches from -1 to 1
 STRIPS = 4  # torch shares the lookup among its threads by pictures, so one picture is given to it in strips
 
 
@@ -33,34 +36,77 @@ def window_points(corners: Tensor, side: int) -> Tensor:
     """
     ticks = (torch.arange(side, device=corners.device) + 0.5) / side
     map_ = homographies(corners).permute(1, 2, 0)[..., None, None]  # (3, 3, n, 1, 1)
-    x, y, w = torch.addcmul(map_[:, 1] * ticks[:, None] + map_[:, 2], map_[:, 0], ticks)
-    return torch.stack([x, y]).div_(w)
+    points = torch.addcmul(map_[:, 1] * ticks[:, None] + map_[:, 2], map_[:, 0], ticks)
+    return points[:2].div_(points[2])
 
 
 def outside(points: Tensor) -> Tensor:
-    """(2, n, S, S) of `window_points` -> (n, S, S) bool: which pixels see past the picture's edges."""
+    """(2, n, S, S) of `window_points` -> (n, S, S), 1 for the pixels that see past the picture's edges, else 0."""
     x, y = (points - 0.5).abs_()
-    return torch.maximum(x, y) > 0.5
+    return (torch.maximum(x, y) > 0.5).to(points)
 
 
-def sample(image: Tensor, points: Tensor, levels: Tensor, *, mirror: bool = False) -> Tensor:
+def sample(
+    image: Tensor,
+    points: Tensor,
+    levels: Tensor,
+    *,
+    mirror: bool = False,
+    hidden: Tensor | None = None,
+    colour: Tensor | None = None,
+    ground: Tensor | None = None,
+) -> Tensor:
     """Looks at the picture through every window.
 
     image: (B, 3, H, W).  points: (2, n, S, S) of `window_points`.  levels: (n,) how often each window wants the picture
     halved first, so that nothing aliases.  Past the picture's edges lies its mirror image, or else the colour of the
-    nearest edge.  -> (n, B, 3, S, S).
+    nearest edge.  hidden: (n, S, S), from 1 on for a pixel that shows no picture, else 0.  colour: (n, 3, 3), what
+    multiplies the colours.  ground: (n, 3, S, S), what is added then; it may be written into.  -> (n, B, 3, S, S).
     """
-    batch, (count, side) = image.shape[0], points.shape[1:3]
     atlas, tops, heights, widths = _atlas(image, int(levels.max()))
-    x, y = _folded(points) if mirror else points
-    x = _lookup(x, torch.zeros_like(levels), widths[levels], atlas.shape[-1])
-    y = _lookup(y, tops[levels], heights[levels], atlas.shape[-2])
-    strips = next(number for number in (STRIPS, 2, 1) if count * side % number == 0)
-    grid = torch.stack([x, y]).view(2, strips, 1, -1, side).expand(-1, -1, batch, -1, -1)
-    pictures = atlas.expand(strips, -1, -1, -1, -1).flatten(0, 1)  # (strips * B, 3, rows, W)
-    grid = grid.flatten(1, 2).permute(1, 2, 3, 0)  # (strips * B, n * S / strips, S, 2)
-    seen = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
-    return seen.unflatten(0, (strips, batch)).permute(1, 2, 0, 3, 4).reshape(batch, 3, count, side, side).movedim(2, 0)
+    starts, sides = torch.stack([torch.zeros_like(levels), tops[levels]]), torch.stack([widths, heights])[:, levels]
+    whole = torch.tensor([[atlas.shape[-1]], [atlas.shape[-2]]])
+    places = _lookup(_folded(points) if mirror else points, starts, sides, whole)
+    if hidden is not None:
+        places[0].add_(hidden, alpha=AWAY)
+    seen = _Seen.apply(atlas.transpose(0, 1), places.permute(1, 2, 3, 0), colour, ground)  # (n, 3, B, S, S)
+    return seen.transpose(1, 2)
+
+
+class _Seen(torch.autograd.Function):
+    """Samples a picture, (3, B, rows, W), at places (n, S, S, 2), times `colour` plus `ground` -> (n, 3, B, S, S).
+
+    By hand because torch's own backward of `grid_sample` gathers a gradient in a picture for each window, which is
+    much memory for many windows; here it is for a few strips of all windows.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, picture: Tensor, places: Tensor, colour: Tensor | None, ground: Tensor | None) -> Tensor:
+        ctx.save_for_backward(places, colour)
+        ctx.shape = picture.shape
+        count, side = places.shape[:2]
+        pictures = picture.flatten(0, 1).expand(count, -1, -1, -1)
+        seen = F.grid_sample(pictures, places, align_corners=False).view(count, 3, -1)
+        shape = count, *picture.shape[:2], side, side
+        if ground is None:
+            return (seen if colour is None else colour @ seen).view(shape)
+        ground = ground[:, :, None].expand(shape).reshape(count, 3, -1)
+        return (ground.add_(seen) if colour is None else ground.baddbmm_(colour, seen)).view(shape)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        places, colour = ctx.saved_tensors
+        count, side = places.shape[:2]
+        gradient = gradient.reshape(count, 3, -1).contiguous()
+        if colour is not None:
+            gradient = colour.mT @ gradient
+        strips = next(number for number in (STRIPS, 2, 1) if count * side % number == 0)
+        planes = gradient.view(count, -1, side, side).transpose(0, 1).reshape(-1, strips, count * side // strips, side)
+        blank = gradient.new_zeros(()).expand(strips, planes.shape[0], *ctx.shape[2:])  # only for the places' gradient
+        total, _ = torch.ops.aten.grid_sampler_2d_backward(
+            planes.transpose(0, 1), blank, places.reshape(strips, -1, side, 2), 0, 0, False, [True, False]
+        )
+        return total.sum(0).view(ctx.shape), None, None, None
 
 
 def _atlas(image: Tensor, levels: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -76,14 +122,15 @@ def _atlas(image: Tensor, levels: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return torch.cat([image, *padded], 2), heights.cumsum(0) - heights, heights, widths
 
 
-def _lookup(points: Tensor, starts: Tensor, sides: Tensor, whole: int) -> Tensor:
-    """(n, S, S) places from 0 to 1 on each window's own copy -> places from -1 to 1 on the atlas, along one axis.
+def _lookup(points: Tensor, starts: Tensor, sides: Tensor, whole: Tensor) -> Tensor:
+    """(2, n, S, S) places from 0 to 1 on each window's own copy -> places from -1 to 1 on the atlas.
 
-    starts, sides: (n,) where the copy begins and how long it is, of `whole` px; half a px at its ends is never passed.
+    starts, sides: (2, n) where the copy begins and how long it is, of `whole` (2, 1) px, along x and y; half a px at
+    its ends is never passed.
     """
-    starts, sides = (pixels.to(points)[:, None, None] for pixels in (starts, sides))
-    place = (points * (2 * sides / whole)).add_(2 * starts / whole - 1)
-    return torch.minimum(torch.maximum(place, (2 * starts + 1) / whole - 1), (2 * (starts + sides) - 1) / whole - 1)
+    starts, sides, whole = (pixels.to(points)[..., None, None] for pixels in (starts, sides, whole))
+    least, most = (2 * starts + 1) / whole - 1, (2 * (starts + sides) - 1) / whole - 1
+    return torch.addcmul(2 * starts / whole - 1, points, 2 * sides / whole).clamp_(least, most)
 
 
 def _folded(points: Tensor) -> Tensor:
