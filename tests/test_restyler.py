@@ -8,6 +8,7 @@ import torch
 from clipguide.errors import UserError
 from clipguide.models.perceptual import vgg_features
 from clipguide.models.restyler import Restyler, open_restyler, read_about, redraw, to_bytes
+from clipguide.models.surfaces import surfaces
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -25,6 +26,23 @@ def stirred(**values) -> Restyler:
 def test_starts_as_the_identity_at_any_size(size):
     photo = torch.rand(2, 3, *size, generator=rng())
     assert torch.equal(Restyler(4, 1, rng=rng())(photo), photo)
+
+
+def test_it_can_paint_a_texture_where_the_photo_is_flat():
+    flat = torch.full((1, 3, 32, 32), 0.5)
+    assert (stirred()(flat) - flat).std() > 1e-2
+
+
+def test_its_patterns_are_always_the_same_and_have_no_seam():
+    patterns = surfaces()
+    assert torch.equal(patterns, surfaces()) and -0.5 <= patterns.min() < -0.45 and 0.45 < patterns.max() <= 0.5
+    for dim in (1, 2):
+        steps = (patterns - patterns.roll(1, dim)).abs().mean(3 - dim)  # (3, PERIOD)
+        assert (steps[:, 0] <= 1.2 * steps[:, 1:].amax(1)).all()
+    stones = patterns[1]
+    assert 0.05 < (stones < 0).float().mean() < 0.4  # joints are narrow
+    along, across = ((patterns[2] - patterns[2].roll(way, (0, 1))).square().mean() for way in ((-3, 3), (3, 3)))
+    assert along < 0.6 * across  # strokes run along one diagonal
 
 
 def test_copies_are_networks_side_by_side():

@@ -21,7 +21,8 @@ class Settings(Restyling):
 def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     """Yields the steps; see `core.optimise`.
 
-    Leaves the paper in: a network that starts as the identity, content as a share of variance, a cosine schedule.
+    Leaves the paper in: a network that starts as the identity and has patterns to draw with (see `models.surfaces`);
+    content as a share of variance; a cosine schedule.
     """
     photo = open_photo(brief, settings, models, "clipstyler")
     restyler = Restyler(settings.width, copies=brief.batch, rng=brief.rng())

@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clipguide.errors import UserError
+from clipguide.models.surfaces import PERIOD, surfaces
 from clipguide.ops.patchwork import patchwork
 
 NARROWEST, DEEPEST = 4, 16  # limits of width and blocks that a file may ask for
-SHEETS, PERIOD = 2, 256  # of the noise; PERIOD in px, after which it repeats
 
 
 class Restyler(nn.Module):
@@ -23,7 +23,7 @@ class Restyler(nn.Module):
     nothing instead and spends its first hundred steps on finding the photo again.  Skips add instead of concatenating.
 
     width: channels at full size; 2x at half, 4x at a quarter, where `blocks` residual blocks lie.
-    Beside the photo it sees two sheets of fixed noise, so that it can paint a texture where the photo is flat.
+    Beside the photo it sees the patterns of `surfaces`, so that it can paint a texture where the photo is flat.
     copies: so many networks side by side, as groups of one: picture i of a batch goes through network i alone.
     In training mode each picture is normalised by its own statistics; in eval mode by those of the pictures seen in
     training, so that tiles of a photo, or frames of a video, come out alike.
@@ -36,8 +36,8 @@ class Restyler(nn.Module):
         def conv(inner: int, outer: int, stride: int = 1) -> nn.Module:
             return _Conv(inner * copies, outer * copies, stride, copies)
 
-        self.register_buffer("noise", _noise(), persistent=False)
-        self.stem, self.down1 = conv(3 + SHEETS, width), conv(width, 2 * width, 2)
+        self.register_buffer("surfaces", surfaces(), persistent=False)
+        self.stem, self.down1 = conv(3 + len(self.surfaces), width), conv(width, 2 * width, 2)
         self.down2 = conv(2 * width, 4 * width, 2)
         self.middle = nn.ModuleList(conv(4 * width, 4 * width) for _ in range(blocks))
         self.up1, self.up2 = conv(4 * width, 2 * width), conv(2 * width, width)
@@ -49,8 +49,8 @@ class Restyler(nn.Module):
         nn.init.zeros_(self.last.weight)
 
     def forward(self, photo: Tensor, at: tuple[int, int] = (0, 0)) -> Tensor:
-        """at: where the photo's upper left corner lies in a larger one, (top, left) in px; the noise lies still."""
-        x = torch.cat([photo - 0.5, self._noise_like(photo, at)], 1)
+        """at: where the photo's upper left corner lies in a larger one, (top, left) in px; the patterns lie still."""
+        x = torch.cat([photo - 0.5, self._surfaces_like(photo, at)], 1)
         full = self.stem(x.reshape(-1, x.shape[1] * self.copies, *x.shape[-2:]))  # (B / copies, width * copies, H, W)
         half = self.down1(full)
         deep = self.down2(half)
@@ -60,10 +60,10 @@ class Restyler(nn.Module):
         full = full + self.up2(_enlarge(half, full))
         return photo + self.last(full).reshape(photo.shape)
 
-    def _noise_like(self, photo: Tensor, at: tuple[int, int]) -> Tensor:
+    def _surfaces_like(self, photo: Tensor, at: tuple[int, int]) -> Tensor:
         sides = zip(at, photo.shape[-2:], strict=True)
         rows, columns = (torch.arange(start, start + side, device=photo.device) % PERIOD for start, side in sides)
-        return self.noise[:, rows][:, :, columns].to(photo).expand(len(photo), -1, -1, -1)
+        return self.surfaces[:, rows][:, :, columns].to(photo).expand(len(photo), -1, -1, -1)
 
     @torch.no_grad()
     def remember(self, photos: Tensor) -> None:
@@ -76,14 +76,6 @@ class Restyler(nn.Module):
         self.train(was_training)
         for norm in norms:
             norm.momentum = 0.1
-
-
-def _noise() -> Tensor:
-    """(SHEETS, PERIOD, PERIOD) about 0, the same in every network: grain of 1 px and of 4 px, without a seam."""
-    rng = torch.Generator().manual_seed(0)
-    fine = torch.rand(1, 1, PERIOD, PERIOD, generator=rng)
-    coarse = torch.rand(1, 1, PERIOD // 4, PERIOD // 4, generator=rng)
-    return torch.cat([fine, F.interpolate(coarse, scale_factor=4.0, mode="nearest")], 1)[0] - 0.5
 
 
 class _Conv(nn.Module):
