@@ -23,6 +23,7 @@ from clipguide.errors import UserError
 from clipguide.loop import COOLING, Rate, run_leg
 from clipguide.losses.guidance import guidance
 from clipguide.losses.latent import near
+from clipguide.models.tiled import Tiled
 from clipguide.scores import Scorer
 from clipguide.stages import Leg, Stage
 from clipguide.styling import Masked, find_mask
@@ -58,6 +59,7 @@ class Imagery(Begun):
         " once, coarse waves, random codes, four colours blended, noise"
     )
     starts: int = Field(1, ge=1, le=1024, description="random codes, gradients, noises to choose from, by CLIP")
+    tile: int = Field(512, ge=0, le=4096, description="px of the tiles of a larger picture; 0: it is drawn as a whole")
     near: float = Field(0.0, ge=0, le=100, description="weight of staying near the codes that it starts with")
     coarse: float = Field(0.5, ge=0, lt=1, description="share of the steps spent on coarse forms; none with --init")
     grow: int = Field(2, ge=0, le=3, description="how often the picture doubles its size then, if it starts from codes")
@@ -80,6 +82,8 @@ class Studio:
     def latent(self, rng: torch.Generator, shrink: int = 1) -> Latent:
         brief, settings = self.brief, self.settings
         vqgan, kind = self.models.vqgan(settings.vqgan), CODES[settings.codes]
+        if settings.tile and max(brief.size) > settings.tile * shrink:
+            vqgan = Tiled(vqgan, settings.tile)
         made = kind(vqgan, brief.size, rng=rng, lr=settings.lr, batch=brief.batch, shrink=shrink)
         return made.to(self.models.device)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from doubles import Colours, TinyModels, make_tick, tiny_vqgan
 
-from clipguide import images
+from clipguide import imagery, images
 from clipguide.api import generate, plan, plan_again
 from clipguide.canvases.vqgan import Choice, Latent
 from clipguide.core import Term, optimise
@@ -16,6 +16,7 @@ from clipguide.errors import UserError
 from clipguide.losses.latent import near
 from clipguide.methods.vqgan import Settings
 from clipguide.methods.vqgan import run as run_method
+from clipguide.models.tiled import Tiled
 from clipguide.options import validate
 
 PHOTO = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(1)).kron(torch.ones(8, 8))
@@ -239,6 +240,51 @@ def test_a_new_preset_replaces_what_the_old_one_set():
     settings = plan_again(recipe, {"preset": "best"}).settings
     assert settings.steps == validate(Settings, {"preset": "best"}).steps and settings.lr == 0.3
     assert plan_again(recipe).settings == validate(Settings, {"preset": "draft", "lr": 0.3})
+
+
+@pytest.mark.parametrize("size", [(200, 136), (128, 128), (72, 400)])
+def test_tiles_draw_what_the_whole_network_draws_and_pass_its_gradient(size):
+    """Its gradient too, where tiles agree: `Colours` sees one pixel at a time."""
+    width, height = size
+    picture = torch.rand(1, 3, height, width, generator=rng(1)).requires_grad_()
+    whole, tiled = Colours(), Tiled(Colours(), 64)
+    torch.testing.assert_close(tiled.encode(picture.detach()), whole.encode(picture.detach()))
+    weight = torch.rand(1, 3, height, width, generator=rng(2))
+    for network in (whole, tiled):
+        (network.decode(picture) * weight).sum().backward()
+        torch.testing.assert_close(picture.grad, weight)
+        picture.grad = None
+
+
+def test_a_tile_is_all_that_the_network_sees():
+    seen = []
+
+    class Noted(Colours):
+        def decode(self, z):
+            seen.append(tuple(z.shape[-2:]))
+            return super().decode(z)
+
+    Tiled(Noted(), 64).decode(torch.rand(1, 3, 100, 300))
+    assert len(seen) == 2 * 6 and max(max(size) for size in seen) == 64
+
+
+def test_a_real_network_draws_nearly_the_same_in_tiles_and_shows_no_seam():
+    vqgan = tiny_vqgan()
+    z = vqgan.codebook[torch.randint(32, (1, 24, 40), generator=rng())].movedim(-1, 1)
+    whole, tiled = vqgan.decode(z), Tiled(vqgan, 128).decode(z)
+    assert (whole - tiled).abs().mean() < 0.2 * whole.std()
+    steps, rest = tiled.diff(dim=-1).abs().mean((0, 1, 2)), whole.diff(dim=-1).abs().mean((0, 1, 2))
+    assert (steps - rest).abs().max() < 0.2 * rest.mean()
+
+
+def test_only_what_is_larger_than_a_tile_is_drawn_in_tiles(models, monkeypatch):
+    made = []
+    monkeypatch.setattr(imagery, "Tiled", lambda vqgan, tile: made.append(tile) or vqgan)
+    steps_of(models, size=(64, 32), tile=64, start="codes", grow=0, steps=1)
+    steps_of(models, size=(64, 32), tile=0, start="codes", grow=0, steps=1)
+    assert not made
+    steps_of(models, size=(72, 32), tile=64, start="codes", grow=0, steps=1)
+    assert made and set(made) == {64}
 
 
 def test_it_makes_a_picture_with_a_budget_of_time(models):

@@ -11,6 +11,7 @@ from doubles import Colours, TinyModels
 from clipguide import images, video
 from clipguide.api import plan
 from clipguide.methods.zoom import Settings, run
+from clipguide.ops.contrast import contrasts, with_contrasts
 from clipguide.ops.motion import moved
 
 SMALL = {"size": (32, 32), "steps": 4, "between": 2, "frames": 3, "cutouts": 2}
@@ -65,9 +66,29 @@ def test_every_frame_goes_on_from_the_one_before_moved():
     ready = plan(["a fox"], "zoom", {**SMALL, "right": 0.25, "zoom": 1.0, "film_lr": 1e-6, "average": 0.0})
     steps = list(ready.steps(ColourModels()))
     assert len(steps) == 4 + 3 * 2 + 1
-    frames = [step.image for step in steps[4::2]]
-    for before, after in zip(frames, frames[1:], strict=False):
-        torch.testing.assert_close(after, moved(before, right=0.25), rtol=0, atol=0.021)  # half a code's distance
+    first, *frames = [step.image for step in steps[4::2]]
+    for before, after in zip([first, *frames], frames, strict=False):
+        want = with_contrasts(moved(before, right=0.25), contrasts(first)).clamp(0.02, 0.98)
+        torch.testing.assert_close(after, want, rtol=0, atol=1e-3)
+
+
+def test_contrasts_are_told_octave_by_octave():
+    board = torch.zeros(1, 3, 32, 48)
+    board[..., ::2] = 1  # the finest there is
+    fine, *coarser = contrasts(board)[0].tolist()
+    assert fine == pytest.approx(0.5, abs=0.01) and max(coarser) < 0.01
+    assert contrasts(torch.full((2, 3, 16, 17), 0.3)).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("size", [(32, 48), (17, 16), (33, 50)])
+def test_a_picture_gets_the_contrasts_that_are_wanted(size):
+    image = 0.4 + 0.2 * torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0))
+    now = contrasts(image)
+    torch.testing.assert_close(with_contrasts(image, now), image, rtol=0, atol=1e-5)
+    calmer = with_contrasts(image, 0.8 * now)
+    torch.testing.assert_close(calmer.mean((2, 3)), image.mean((2, 3)), rtol=0, atol=0.01)
+    torch.testing.assert_close(contrasts(calmer)[:, :2], 0.8 * now[:, :2], rtol=0.05, atol=1e-4)
+    assert contrasts(with_contrasts(image, 9 * now))[:, 0].lt(1.1 * now[:, 0]).all()  # noise is not drawn out
 
 
 def test_a_film_resumes_to_the_identical_frames(models):
