@@ -12,7 +12,8 @@ import gradio as gr
 from apps import batches, stage, uploads
 from apps.batches import Batch, table
 from apps.edit import editing, fitted
-from apps.studio import Studio, own_options, texts
+from apps.lazy import EVENT
+from apps.studio import Studio, methods, own_options, texts
 from clipguide import images, jobs, runs
 from clipguide.errors import UserError
 from clipguide.options import MIN_SIDE
@@ -33,7 +34,7 @@ class Page:
         self._events()
 
     def _form(self) -> None:
-        names = editing()
+        names = editing(self.studio)
         first = jobs.PHOTO_METHOD if jobs.PHOTO_METHOD in names else next(iter(names))
         self.photos = gr.File(
             label="Photos", file_count="multiple", height=180, interactive=True, elem_id="batch-photos"
@@ -54,10 +55,15 @@ class Page:
                 192, label="Worked out at, px", minimum=MIN_SIDE, maximum=1024, elem_id="batch-side", **number
             )
         with gr.Row():
-            self.start = gr.Button("Start", variant="primary", elem_id="batch-start", scale=2)
-            self.stop = gr.Button("Stop", interactive=False, elem_id="batch-stop")
+            self.start = gr.Button("Start", variant="primary", elem_id="batch-start", scale=2, min_width=140)
+            self.stop = gr.Button("Stop", interactive=False, elem_id="batch-stop", min_width=100)
         self.earlier = gr.Dropdown(
-            [], value=None, label="Earlier batches", info="newest first", interactive=True, elem_id="batch-earlier"
+            self._earlier(),
+            value=None,
+            label="Earlier batches",
+            info="newest first",
+            interactive=True,
+            elem_id="batch-earlier",
         )
 
     def _result(self) -> None:
@@ -67,22 +73,24 @@ class Page:
         self.zip = gr.File(label="Download", visible=False, interactive=False, elem_id="batch-zip")
 
     def _events(self) -> None:
-        private = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
         inputs = [self.photos, self.styles, self.method, self.steps, self.side]
         outputs = [self.run, self.table, self.start, self.stop, self.go_on, self.sheet, self.zip]
-        self.method.change(lambda name: gr.update(info=editing().get(name)), self.method, self.method, **private)
-        self.start.click(self._start, inputs, outputs, **private).then(self.list, outputs=self.earlier, **private)
-        self.earlier.input(self._open, self.earlier, outputs, **private)
-        self.go_on.click(self._continue, self.run, outputs, **private)
-        self.stop.click(self._stop, self.run, **private)
+        self.method.change(lambda name: gr.update(info=methods()[name]), self.method, self.method, **EVENT)
+        self.start.click(self._start, inputs, outputs, **EVENT).then(self.list, outputs=self.earlier, **EVENT)
+        self.earlier.input(self._open, self.earlier, outputs, **EVENT)
+        self.go_on.click(self._continue, self.run, outputs, **EVENT)
+        self.stop.click(self._stop, self.run, **EVENT)
 
     def list_on(self, tab: gr.Tab) -> None:
-        """Lists the earlier batches whenever the tab is opened."""
-        tab.select(self.list, outputs=self.earlier, api_visibility="private", show_progress="hidden")
+        """Lists the earlier batches whenever the tab is opened again."""
+        tab.select(self.list, outputs=self.earlier, **EVENT)
 
     def list(self) -> dict:
-        """The batches' folders."""
-        return gr.update(choices=[folder.name for folder in batches.every(self.studio.root)])
+        """The update of the earlier batches."""
+        return gr.update(choices=self._earlier())
+
+    def _earlier(self) -> list[str]:
+        return [folder.name for folder in batches.every(self.studio.root)]
 
     def _plan(self, photos: Sequence[str] | None, styles: str, method: str, steps: int, side: int) -> Batch:
         lines = [line.strip() for line in (styles or "").splitlines() if line.strip()]

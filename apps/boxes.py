@@ -27,7 +27,14 @@ class Picture(gr.Image):
     is_template = True  # for Gradio: shown as the image box it derives from
 
     def __init__(
-        self, root: Path, label: str, *, value: str | None = None, height: int = 200, elem_id: str | None = None
+        self,
+        root: Path,
+        label: str,
+        *,
+        value: str | None = None,
+        height: int = 200,
+        elem_id: str | None = None,
+        visible: bool = True,
     ) -> None:
         super().__init__(
             value,
@@ -39,6 +46,7 @@ class Picture(gr.Image):
             buttons=[],
             interactive=True,
             elem_id=elem_id,
+            visible=visible,
         )
         self.root = root
 

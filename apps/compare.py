@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from apps import uploads
+from apps.lazy import one_at_a_time
 from apps.studio import Studio
 from clipguide import images, masks, scores
 from clipguide.errors import UserError
@@ -42,8 +43,8 @@ class Page:
                 )
                 clip = gr.Dropdown(clips, value=clips[0], label="CLIP", interactive=True)
                 with gr.Row():
-                    score = gr.Button("Score", variant="primary", elem_id="compare-score")
-                    where = gr.Button("Show where", elem_id="compare-where")
+                    score = gr.Button("Score", variant="primary", elem_id="compare-score", min_width=120)
+                    where = gr.Button("Show where", elem_id="compare-where", min_width=120)
             with gr.Column(scale=7, min_width=320):
                 table = gr.HTML(
                     '<p class="quiet">Scores stand here: the cosine, and each text\'s share.</p>',
@@ -53,10 +54,11 @@ class Page:
                     label="Where the first text is found",
                     columns=3,
                     object_fit="contain",
+                    interactive=False,
                     visible=False,
                     elem_id="compare-heat",
                 )
-        options = {"api_visibility": "private", "concurrency_limit": 1, "concurrency_id": "compare"}
+        options = one_at_a_time("compare")
         score.click(self._score, [pictures, said, clip], table, **options)
         where.click(self._where, [pictures, said, clip], heat, **options)
 

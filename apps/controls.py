@@ -29,10 +29,10 @@ class Catalogue:
     def names(self, kind: str) -> list[str]:
         return [name for name, entry in self._manifest.items() if entry.kind == kind and entry.folder]
 
-    def like(self, default: Any) -> list[str]:
-        """The names that may stand where `default` stands; none when that is no model."""
-        entry = self._manifest.get(default) if isinstance(default, str) else None
-        return self.names(entry.kind) if entry else []
+    def like(self, option: Option) -> list[str]:
+        """The models a setting may name: of its default's kind, or of the kind it is called after."""
+        entry = self._manifest.get(option.default) if isinstance(option.default, str) else None
+        return self.names(entry.kind if entry else option.name)
 
 
 def medium(option: Option) -> Literal["picture", "drawing", "folder"]:
@@ -66,7 +66,7 @@ def control(option: Option, value: Any, catalogue: Catalogue, root: Path) -> gr.
     label = words.label(option.name, option.help)
     told = {"label": label, "info": words.explain(option.help), "interactive": True, "min_width": NARROW}
     told["elem_classes"] = [f"setting-{option.name}"]  # for style sheets and tests
-    models = catalogue.like(option.default)
+    models = catalogue.like(option)
     if option.kind == "bool":
         return gr.Checkbox(bool(value), **told)
     if option.kind == "choice" or models:
@@ -117,7 +117,7 @@ def checked(option: Option, value: Any, catalogue: Catalogue, root: Path) -> Any
         return int(value)
     if option.kind not in ("text", "size") or not isinstance(value, str):
         return value
-    models = catalogue.like(option.default)
+    models = catalogue.like(option)
     if models and any(part.partition(":")[0].strip() not in models for part in value.split(",")):
         raise UserError(f"{label}: there is no '{value}' here; there are: {', '.join(models)}")
     return uploads.plain(label, value)

@@ -11,6 +11,7 @@ import gradio as gr
 
 from apps import boxes, stage, uploads
 from apps.controls import control, folded, values
+from apps.lazy import EVENT
 from apps.runner import Job
 from apps.studio import Studio, example, methods, needs_photo, own_options, texts
 from clipguide import images
@@ -21,9 +22,9 @@ from clipguide.options import MIN_SIDE, Common, options
 UPFRONT = ("strength", "keep", "steps")  # settings that stand beside the photo, where a method has them
 
 
-def editing() -> dict[str, str]:
+def editing(studio: Studio) -> dict[str, str]:
     """The methods that start from a photo, those first that lay a style on it."""
-    lines = methods()
+    lines = studio.offered()
     kinds = {name: needs_photo(name) for name in lines}
     able = [name for wanted in ("must", "may") for name in lines if kinds[name] == wanted]
     able.sort(key=lambda name: not any(option.name == UPFRONT[0] for option in own_options(name)))
@@ -43,10 +44,10 @@ class Page:
         self._events()
 
     def _form(self) -> None:
-        names = editing()
+        names = editing(self.studio)
         first = PHOTO_METHOD if PHOTO_METHOD in names else next(iter(names))
         self.photo = boxes.Painter(self.studio.root, "Photo", elem_id="edit-photo")
-        self.hint = gr.Markdown(self._hint(first), elem_classes="hint")
+        self.hint = gr.HTML(self._hint(first), padding=False)
         self.prompt = gr.Textbox(
             label="What it should become",
             placeholder="a watercolour painting",
@@ -71,8 +72,8 @@ class Page:
 
     def _result(self) -> None:
         with gr.Row():
-            self.start = gr.Button("Start", variant="primary", elem_id="edit-start", scale=2)
-            self.stop = gr.Button("Stop", interactive=False, elem_id="edit-stop")
+            self.start = gr.Button("Start", variant="primary", elem_id="edit-start", scale=2, min_width=140)
+            self.stop = gr.Button("Stop", interactive=False, elem_id="edit-stop", min_width=100)
         self.stage = gr.HTML(
             stage.EMPTY.replace("Say what you want to see", "Choose a photo"), padding=False, elem_id="edit-stage"
         )
@@ -87,10 +88,9 @@ class Page:
         self.files = gr.File(label="Download", file_count="multiple", interactive=False, visible=False, height=140)
 
     def _events(self) -> None:
-        private = {"api_visibility": "private", "show_progress": "hidden"}
-        self.method.change(self._describe, self.method, [self.method, self.hint, self.prompt], **private)
+        self.method.change(self._describe, self.method, [self.method, self.hint, self.prompt], **EVENT)
         self.start.click(None, js=stage.SHOW % "edit-stage", api_visibility="private")
-        self.stop.click(self._stop, self.run, concurrency_limit=None, **private)
+        self.stop.click(self._stop, self.run, **EVENT)
         with self.own:
             gr.render(self.method, show_progress="hidden")(self._settings)
 
@@ -110,9 +110,7 @@ class Page:
             self._start,
             [self.photo, self.prompt, self.method, self.side, *controls],
             outputs,
-            api_visibility="private",
-            show_progress="hidden",
-            concurrency_limit=None,
+            **EVENT,
         )
 
     def _options(self, method: str) -> list:
@@ -126,8 +124,8 @@ class Page:
 
     def _hint(self, method: str) -> str:
         if any(option.name == "mask" for option in own_options(method)):
-            return "Paint over what should change; nothing painted means all of it."
-        return "This method changes the whole photo; paint on it is not used."
+            return '<p class="quiet">Paint over what should change; nothing painted means all of it.</p>'
+        return '<p class="quiet">This method changes the whole photo; paint on it is not used.</p>'
 
     def _plan(self, painting: tuple, prompt: str, method: str, side: int, own: tuple) -> Job:
         photo, mask = painting

@@ -11,7 +11,8 @@ from typing import Any
 import gradio as gr
 import torch
 
-from apps import describe, make, order, stage, uploads
+from apps import ask, describe, make, order, stage, uploads
+from apps.lazy import EVENT, one_at_a_time
 from apps.studio import Studio
 from clipguide import images, runs, video
 from clipguide.errors import UserError
@@ -26,7 +27,8 @@ class Page:
 
     def __init__(self, studio: Studio, making: make.Page, tabs: gr.Tabs) -> None:
         self.studio, self.making, self.tabs = studio, making, tabs
-        self.names, self.run = gr.State([]), gr.State("")
+        shown, names = self._found()
+        self.names, self.run = gr.State(names), gr.State("")
         with gr.Row(elem_classes="ends"):
             self.search = gr.Textbox(
                 label="Search", placeholder="words of the prompt", max_lines=1, elem_id="history-search"
@@ -34,11 +36,13 @@ class Page:
             self.page = gr.Number(1, label="Page", precision=0, minimum=1, interactive=True, scale=0, min_width=110)
             self.refresh = gr.Button("Refresh", scale=0, min_width=120, elem_id="history-refresh")
         self.gallery = gr.Gallery(
+            shown,
             label="Runs, newest first",
             show_label=False,
             columns=8,
             object_fit="contain",
             allow_preview=False,
+            interactive=False,
             fit_columns=False,
             buttons=[],
             elem_id="history",
@@ -68,22 +72,21 @@ class Page:
         return [self.open, self.again, self.go_on, self.video, self.delete]
 
     def _events(self) -> None:
-        private = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
         listing = [self.gallery, self.names]
         gr.on(
             [self.refresh.click, self.search.submit, self.page.submit],
             self.list,
             [self.search, self.page],
             listing,
-            **private,
+            **EVENT,
         )
         shown = [self.run, self.stage, self.details, self.files, *self.buttons, self.sure]
-        self.gallery.select(self._select, self.names, shown, **private)
-        self.video.click(self._make_video, self.run, self.files, api_visibility="private", concurrency_limit=1)
-        ask = self.making.ask
-        fields = [ask.prompt, ask.negative, ask.method, ask.aspect, ask.side, ask.seed, ask.start]
+        self.gallery.select(self._select, self.names, shown, **EVENT)
+        self.video.click(self._make_video, self.run, self.files, **one_at_a_time("video"))
+        form = self.making.ask
+        fields = [form.prompt, form.negative, form.method, form.steps, form.aspect, form.side, form.seed, form.start]
         opened = [*fields, self.making.filled, self.making.run, self.making.stage, self.tabs]
-        self.open.click(self._open, self.run, opened, **private)
+        self.open.click(self._open, self.run, opened, **EVENT)
         watched = [
             self.tabs,
             self.making.stage,
@@ -92,29 +95,34 @@ class Page:
             self.making.stop,
             self.making.files,
         ]
-        self.again.click(self._again, self.run, watched, **private)
-        self.go_on.click(self._continue, self.run, watched, **private)
-        self.delete.click(lambda: gr.update(visible=True), outputs=self.sure, **private)
-        self.sure.click(self._delete, self.run, shown, **private).then(
-            self.list, [self.search, self.page], listing, **private
+        self.again.click(self._again, self.run, watched, **EVENT)
+        self.go_on.click(self._continue, self.run, watched, **EVENT)
+        self.delete.click(lambda: gr.update(visible=True), outputs=self.sure, **EVENT)
+        self.sure.click(self._delete, self.run, shown, **EVENT).then(
+            self.list, [self.search, self.page], listing, **EVENT
         )
 
     def list_on(self, tab: gr.Tab) -> None:
-        """Lists the runs whenever the tab is opened."""
+        """Lists the runs whenever the tab is opened again."""
         tab.select(
             self.list,
             [self.search, self.page],
             [self.gallery, self.names],
-            api_visibility="private",
-            show_progress="hidden",
+            **EVENT,
         )
 
     def list(self, search: str, page: int) -> tuple:
+        """The update of the gallery, with none of the runs picked, and their names."""
+        shown, names = self._found(search, page)
+        return gr.update(value=shown, selected_index=None), names
+
+    def _found(self, search: str = "", page: int = 1) -> tuple[list[tuple[Any, str]], list[str]]:
         """The thumbnails of a page of the runs whose prompt has the words, and their names."""
         words = (search or "").lower().split()
         found = [run for run in runs.every(self.studio.root) if not words or describe.has(run, words)]
         found = found[(int(page or 1) - 1) * ON_A_PAGE :][:ON_A_PAGE]
-        return [(self._thumbnail(run), self._caption(run)) for run in found], [run.folder.name for run in found]
+        shown = [(self._thumbnail(run), self._caption(run)) for run in found]
+        return shown, [run.folder.name for run in found]
 
     def _thumbnail(self, run: runs.Run) -> Any:
         for path in (run.picture, run.folder / "preview.png"):
@@ -173,15 +181,17 @@ class Page:
             order.ASPECTS, key=lambda each: abs(order.ASPECTS[each][0] / order.ASPECTS[each][1] - width / height)
         )
         init = settings.get("init")
+        filled = ask.filled(self.studio.root, made)
         return (
             " | ".join(made["prompts"]),
             "",
             made["method"],
+            ask.steps(made["method"], filled=filled),
             aspect,
             max(width, height),
             settings["seed"],
             init if init and Path(init).is_file() else None,
-            settings | {"method": made["method"]},
+            filled,
             name,
             self._shown(run)[1],
             gr.Tabs(selected="make"),

@@ -22,12 +22,13 @@ class Endpoints:
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
-        with gr.Row(visible=False):
-            text, method, name, clip = gr.Textbox(), gr.Textbox(), gr.Textbox(), gr.Textbox()
-            settings, lines, facts = gr.JSON(), gr.JSON(), gr.JSON()
-            start, picture = boxes.Picture(studio.root, "picture"), boxes.Picture(studio.root, "picture")
-            result, found = gr.Image(type="filepath", format="png"), gr.File(file_count="multiple")
-            asked = gr.Button()
+        away = {"visible": False}  # each of them, else the browser fetches the code that shows it
+        with gr.Row(**away):
+            text, method, name, clip = (gr.Textbox(**away) for _ in range(4))
+            settings, lines, facts = (gr.JSON(**away) for _ in range(3))
+            start, picture = (boxes.Picture(studio.root, "picture", **away) for _ in range(2))
+            result, found = gr.Image(type="filepath", format="png", **away), gr.File(file_count="multiple", **away)
+            asked = gr.Button(**away)
         many = {"concurrency_limit": None}
         asked.click(self.make, [text, method, settings, start], [facts, result], api_name="make", **many)
         asked.click(self.methods, [], facts, api_name="methods")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import gradio as gr
 
 from apps import boxes, stage, uploads
-from apps.controls import control, folded
+from apps.ask import STEPS, Ask, steps, steps_control
+from apps.controls import folded
+from apps.lazy import EVENT
 from apps.order import ASPECTS, GRID, PRESETS, Order, order, shrunk
 from apps.runner import Job
 from apps.studio import Studio, example, methods, needs_photo, own_options
@@ -19,29 +19,9 @@ from clipguide import images
 from clipguide.errors import UserError
 from clipguide.methods import DEFAULT
 
+Action = Callable[..., AsyncIterator[tuple]]
 VARIATIONS = 4
-UPFRONT = ("steps",)  # settings that are not folded away; the quality scales their defaults
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """The fields of the form that every method has, in the page's order."""
-
-    prompt: gr.Textbox
-    negative: gr.Textbox
-    image_prompts: gr.File
-    image_weight: gr.Slider
-    method: gr.Dropdown
-    preset: gr.Radio
-    aspect: gr.Dropdown
-    side: gr.Slider
-    seed: gr.Number
-    start: boxes.Picture
-    video: gr.Checkbox
-
-    @property
-    def inputs(self) -> list[gr.components.Component]:
-        return [getattr(self, name) for name in self.__dataclass_fields__ if name != "preset"]
+ROLL = "() => Math.floor(Math.random() * 2 ** 31)"
 
 
 class Page:
@@ -70,8 +50,8 @@ class Page:
             elem_id="prompt",
         )
         with gr.Row():
-            self.start = gr.Button("Start", variant="primary", elem_id="start", scale=2)
-            self.stop = gr.Button("Stop", interactive=False, elem_id="stop")
+            self.start = gr.Button("Start", variant="primary", elem_id="start", scale=2, min_width=140)
+            self.stop = gr.Button("Stop", interactive=False, elem_id="stop", min_width=100)
         with gr.Accordion("Leave out, image prompts, start image", open=False) as self.more:
             negative = gr.Textbox(label="Leave out", placeholder="text | blurry", max_lines=2, interactive=True)
             with gr.Row():
@@ -79,19 +59,23 @@ class Page:
                 weight = gr.Slider(-2, 2, 1, step=0.1, label="Their weight", interactive=True)
             start = boxes.Picture(self.studio.root, "Start image", elem_id="start-image")
             video = gr.Checkbox(True, label="Keep frames for a video", interactive=True)
-        names = methods()
+        names = self.studio.offered()
         method = gr.Dropdown(
             list(names), value=DEFAULT, label="Method", info=names[DEFAULT], interactive=True, elem_id="method"
         )
         self.use_example = gr.Button(f"Example: {example(DEFAULT)}", size="sm", variant="secondary", elem_id="example")
         preset = gr.Radio(list(PRESETS), value="standard", label="Quality", interactive=True, elem_id="preset")
-        side = gr.Slider(64, 1024, 256, step=GRID, label="Longer side in px", interactive=True, elem_id="side")
+        with gr.Row(equal_height=True):
+            count = steps_control(self.studio)
+            side = gr.Slider(64, 1024, 256, step=GRID, label="Longer side, px", interactive=True, elem_id="side")
         with gr.Row(equal_height=True):
             aspect = gr.Dropdown(list(ASPECTS), value="square", label="Shape", min_width=110, interactive=True)
             seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=110, interactive=True, elem_id="seed")
-            self.dice = gr.Button("🎲 Roll", scale=0, min_width=96, elem_id="dice")
-        self.own = gr.Column()  # of the method's own settings
-        return Ask(prompt, negative, pictures, weight, method, preset, aspect, side, seed, start, video)
+            self.dice = gr.Button("⚄ Roll", scale=0, min_width=96, elem_id="dice")
+        with gr.Accordion("Advanced settings", open=False, elem_id="advanced") as self.advanced:
+            self.unfolded = gr.HTML("", visible=False)  # not empty once the fold was opened
+            self.own = gr.Column()  # of the method's own settings
+        return Ask(prompt, negative, pictures, weight, method, preset, count, aspect, side, seed, start, video)
 
     def _result(self) -> None:
         self.stage = gr.HTML(stage.EMPTY, padding=False, elem_id="stage")
@@ -106,6 +90,7 @@ class Page:
                 height=170,
                 object_fit="contain",
                 allow_preview=False,
+                visible=False,  # that the browser fetches its code when there is something to show
                 elem_id="four",
             )
             self.refine = gr.Button(
@@ -114,45 +99,65 @@ class Page:
 
     def _events(self) -> None:
         ask = self.ask
-        private = {"api_visibility": "private", "show_progress": "hidden"}
-        self.dice.click(lambda: random.randrange(2**31), outputs=ask.seed, **private)
+        self.dice.click(None, js=ROLL, outputs=ask.seed, api_visibility="private")
         ask.method.change(
-            self._describe, ask.method, [ask.method, self.use_example, ask.prompt, ask.start, self.more], **private
+            self._describe,
+            [ask.method, ask.preset, self.filled],
+            [ask.method, self.use_example, ask.prompt, ask.start, self.more, ask.steps],
+            **EVENT,
         )
-        self.use_example.click(example, ask.method, ask.prompt, **private)
-        ask.preset.input(self._set_quality, [ask.preset, self.filled], [ask.side, self.filled], **private)
-        ask.start.upload(lambda path: None, ask.start, **private).failure(lambda: None, outputs=ask.start, **private)
+        self.use_example.click(example, ask.method, ask.prompt, **EVENT)
+        ask.preset.input(
+            self._set_quality, [ask.method, ask.preset, self.filled], [ask.side, ask.steps, self.filled], **EVENT
+        )
+        ask.start.upload(lambda path: None, ask.start, **EVENT).failure(lambda: None, outputs=ask.start, **EVENT)
         self.start.click(None, js=stage.SHOW % "stage", api_visibility="private")
-        self.stop.click(self._stop, self.run, concurrency_limit=None, **private)
-        self.gallery.select(self._pick, self.four_runs, [self.picked, self.refine], **private)
+        self.stop.click(self._stop, self.run, **EVENT)
+        self.gallery.select(self._pick, self.four_runs, [self.picked, self.refine], **EVENT)
+        self.advanced.expand(None, js="() => 'unfolded'", outputs=self.unfolded, api_visibility="private")
+        self._bind([self.filled, self.unfolded], self._while_folded)
+        changes = [ask.method.change, self.filled.change, self.unfolded.change]
         with self.own:
-            gr.render([ask.method, ask.preset, self.filled], show_progress="hidden")(self._settings)
+            told = [ask.method, self.filled, self.unfolded]
+            gr.render(told, changes, queue=False, show_progress="hidden")(self._settings)
 
-    def _settings(self, method: str, preset: str, filled: dict[str, Any]) -> None:
-        """Draws the method's own settings, and binds the buttons to them."""
-        options, told = own_options(method), (self.studio.catalogue, self.studio.root)
-        upfront = [option for option in options if option.name in UPFRONT]
-        values = {option.name: round(option.default * PRESETS[preset][0]) for option in upfront}
-        values |= filled if filled.get("method") == method else {}
-        made = {option.name: control(option, values[option.name], *told) for option in upfront}
-        with gr.Accordion("Advanced settings", open=False, elem_id="advanced"):
-            hidden = [option for option in options if option not in upfront]
-            made |= dict(zip([option.name for option in hidden], folded(hidden, values, *told), strict=True))
-        controls = [made[option.name] for option in options]
-        inputs = [*self.ask.inputs, *controls]
+    def _settings(self, method: str, filled: dict[str, Any], unfolded: str) -> None:
+        """Draws the method's other settings once their fold was opened, and binds the buttons to them."""
+        if not unfolded:
+            return
+        shown = [option for option in own_options(method) if option.name != STEPS]
+        known = filled if filled.get("method") == method else {}
+        controls = folded(shown, known, self.studio.catalogue, self.studio.root)
+        drawn = gr.State({"method": method, "names": [option.name for option in shown], "filled": filled})
+        self._bind([drawn, *controls], lambda act: act)
+
+    def _bind(self, others: list[gr.components.Component], wrapped: Callable[[Action], Action]) -> None:
+        """Binds what makes a picture to the form's fields, and to others after them."""
+        inputs = [*self.ask.inputs, *others]
         outputs = [self.stage, self.run, self.start, self.stop, self.files]
-        private = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
-        gr.on([self.start.click, self.ask.prompt.submit], self._start, inputs, outputs, **private)
-        self.go_on.click(self._continue, [self.run, *inputs], outputs, **private)
+        gr.on([self.start.click, self.ask.prompt.submit], wrapped(self._start), inputs, outputs, **EVENT)
+        self.go_on.click(wrapped(self._continue), [self.run, *inputs], outputs, **EVENT)
         four = [self.four, self.gallery, self.four_runs, self.refine]
-        self.vary.click(self._vary, inputs, [*outputs, *four], **private)
-        self.refine.click(self._refine, [self.picked, *inputs], outputs, **private)
+        self.vary.click(wrapped(self._vary), inputs, [*outputs, *four], **EVENT)
+        self.refine.click(wrapped(self._refine), [self.picked, *inputs], outputs, **EVENT)
 
-    def _set_quality(self, preset: str, filled: dict[str, Any]) -> tuple:
-        """The side, and the settings of an opened run without those that the quality sets."""
-        return PRESETS[preset][1], {name: value for name, value in filled.items() if name not in UPFRONT}
+    def _while_folded(self, act: Action) -> Action:
+        """The action as long as no other settings are drawn; those are bound to it themselves."""
 
-    def _describe(self, method: str) -> tuple:
+        async def begin(*given: Any) -> AsyncIterator[tuple]:
+            *fields, filled, unfolded = given
+            if not unfolded:
+                async for shown in act(*fields, {"method": None, "names": [], "filled": filled}):
+                    yield shown
+
+        return begin
+
+    def _set_quality(self, method: str, preset: str, filled: dict[str, Any]) -> tuple:
+        """The side, the steps, and the settings of an opened run without the steps."""
+        filled = {name: value for name, value in filled.items() if name != STEPS}
+        return PRESETS[preset][1], steps(method, preset, filled), filled
+
+    def _describe(self, method: str, preset: str, filled: dict[str, Any]) -> tuple:
         photo = {"must": "Start image: this method needs one", "may": "Start image"}.get(needs_photo(method))
         return (
             gr.update(info=methods()[method]),
@@ -160,11 +165,14 @@ class Page:
             gr.update(placeholder=example(method)),
             gr.update(visible=photo is not None, label=photo),
             gr.update(open=True) if needs_photo(method) == "must" else gr.skip(),
+            steps(method, preset, filled),
         )
 
     def _order(self, given: Sequence[Any]) -> Order:
+        """Of the form's fields, of what is drawn under Advanced settings, and of the controls there."""
         count = len(self.ask.inputs)
-        return order(self.studio, given[:count], given[count:])
+        drawn = given[count]
+        return order(self.studio, given[:count], drawn, given[count + 1 :])
 
     async def _start(self, *given: Any) -> AsyncIterator[tuple]:
         try:
@@ -205,7 +213,8 @@ class Page:
                 jobs.append(self.studio.start(wanted.texts, wanted.method, small, video=False))
         except UserError as error:
             raise uploads.refused(error) from None
-        yield *(gr.skip(),) * 5, gr.update(visible=True), [], [], gr.update(interactive=False)
+        shown_four = gr.update(visible=True), gr.update(value=[], visible=True)
+        yield *(gr.skip(),) * 5, *shown_four, [], gr.update(interactive=False)
         done: list = []  # (picture, caption); `found` are their runs
         found: list[str] = []
         for number, job in enumerate(jobs):

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from apps.lazy import one_at_a_time
 from apps.studio import Studio
 from clipguide import weights
 
@@ -19,7 +20,7 @@ class Page:
         view = gr.HTML(self.table({}), elem_id="models")
         with gr.Row():
             verify = gr.Button("Verify the files", elem_id="verify", scale=0, min_width=180)
-        verify.click(self._verify, outputs=view, api_visibility="private", concurrency_limit=1)
+        verify.click(self._verify, outputs=view, **one_at_a_time("verify"))
 
     def table(self, found: dict[str, list[str]]) -> str:
         """found: name -> faults, for what was verified."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from apps import uploads
 from apps.controls import values
 from apps.studio import Studio, own_options, texts
+from clipguide.errors import UserError
 
 ASPECTS = {"square": (1, 1), "4:3": (4, 3), "3:4": (3, 4), "16:9": (16, 9), "9:16": (9, 16)}
 PRESETS = {"draft": (0.3, 128), "standard": (1.0, 256), "fine": (3.0, 384)}  # share of the steps, px of the longer side
@@ -33,14 +34,23 @@ def size(aspect: str, side: float) -> tuple[int, int]:
     return tuple(max(GRID, round(part * scale / GRID) * GRID) for part in (across, up))
 
 
-def order(studio: Studio, fixed: Sequence[Any], own: Sequence[Any]) -> Order:
-    """From the form's values.  UserError names the first that is refused."""
-    prompt, negative, pictures, weight, method, aspect, side, seed, start, video = fixed
+def order(studio: Studio, fixed: Sequence[Any], drawn: Mapping[str, Any], own: Sequence[Any]) -> Order:
+    """From the form's values.  UserError names the first that is refused.
+
+    drawn: the "method" whose settings were drawn last, or None; their "names"; and what an opened run has "filled" in.
+    own: what the controls of those names say.
+    """
+    prompt, negative, pictures, weight, method, steps, aspect, side, seed, start, video = fixed
+    if drawn["method"] not in (None, method):
+        raise UserError(f"the settings of {method} are still being drawn; try once more")
     kept = [str(uploads.keep(studio.root, path)) for path in pictures or ()]
-    options = own_options(method)
-    defaults = {option.name: option.default for option in options}
-    chosen = values(options, own, studio.catalogue, studio.root)
-    chosen = {name: value for name, value in chosen.items() if value != defaults[name]}  # a preset may set the others
+    options = {option.name: option for option in own_options(method)}
+    filled = drawn["filled"] if drawn["filled"].get("method") == method else {}
+    given = {name: value for name, value in filled.items() if name in options}
+    given |= dict(zip(drawn["names"], own, strict=True)) | ({"steps": steps} if "steps" in options else {})
+    told = [options[name] for name in given]
+    chosen = values(told, list(given.values()), studio.catalogue, studio.root)
+    chosen = {name: value for name, value in chosen.items() if value != options[name].default}  # a preset may set them
     chosen |= {"size": size(aspect, side), "seed": int(seed or 0)} | ({"init": start} if start else {})
     return Order(texts(studio.root, prompt or "", negative or "", kept, weight), method, chosen, video)
 

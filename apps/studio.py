@@ -34,6 +34,14 @@ class Studio:
     def catalogue(self) -> Catalogue:
         return Catalogue(self.models.manifest)
 
+    def offered(self) -> dict[str, str]:
+        """Method -> one line, without those that want a folder of the server, or a kept network that is not here."""
+        return {name: line for name, line in methods().items() if not _wants_folder(name) or self._keeps(name)}
+
+    def _keeps(self, method: str) -> bool:
+        """Whether a network lies here that a setting of the method, which is called after its kind, can name."""
+        return any(self.catalogue.names(option.name) for option in own_options(method) if option.default is None)
+
     def run(self, name: str) -> runs.Run:
         """The run of that name.  A name is compared with those that are there, and never made into a path."""
         if not name:
@@ -64,6 +72,10 @@ def _loads(name: str) -> bool:
         return bool(api.method(name).Settings)
     except (UserError, AttributeError):
         return False
+
+
+def _wants_folder(method: str) -> bool:
+    return any(option.kind == "path" and medium(option) == "folder" for option in options(api.method(method).Settings))
 
 
 def own_options(method: str) -> list[Option]:

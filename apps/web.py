@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from apps import batch_tab, compare, edit, history, http_api, make, models_tab, uploads
 from apps.guard import guards, loopback
+from apps.lazy import when_opened
+from apps.rest import Rest
 from apps.runner import Runner, affordable_workers
 from apps.safety import NsfwScreen, Screen
 from apps.studio import Studio
+from clipguide import api
 from clipguide.errors import UserError
 from clipguide.options import Guided
 from clipguide.weights import Models
 
 STYLE = Path(__file__).with_name("style.css")
 KEPT_SECONDS = 3600  # of what Gradio copies aside to send it
-LOOK_SECONDS = 0.05  # between Gradio's looks at its queue
+SESSIONS = 500  # visitors whose page is remembered: each takes about a megabyte
 DESCRIPTION = "Make and edit pictures by following CLIP's gradient."
 
 
@@ -62,26 +69,25 @@ def build(studio: Studio) -> gr.Blocks:
         with gr.Tabs() as tabs:
             with gr.Tab("Make", id="make"):
                 making = make.Page(studio)
-            with gr.Tab("Edit", id="edit"):
-                edit.Page(studio)
-            with gr.Tab("Batch", id="batch") as tab:
-                batch_tab.Page(studio).list_on(tab)
-            with gr.Tab("Compare", id="compare"):
-                compare.Page(studio)
-            with gr.Tab("History", id="history") as tab:
-                history.Page(studio, making, tabs).list_on(tab)
-            with gr.Tab("Models", id="models"):
-                models_tab.Page(studio)
+            others = {
+                "Edit": lambda tab: edit.Page(studio),
+                "Batch": lambda tab: batch_tab.Page(studio).list_on(tab),
+                "Compare": lambda tab: compare.Page(studio),
+                "History": lambda tab: history.Page(studio, making, tabs).list_on(tab),
+                "Models": lambda tab: models_tab.Page(studio),
+            }
+            for name, draw in others.items():
+                with gr.Tab(name, id=name.lower()) as tab:
+                    when_opened(tab, partial(draw, tab))
         http_api.Endpoints(studio)
     page.queue(default_concurrency_limit=8, max_size=1000)
-    page._queue.sleep_when_free = LOOK_SECONDS  # else a thousand looks a second: 6 % of a core for an idle server
-    page._queue.progress_update_sleep_when_free = 1.0  # nothing here reports progress in Gradio's way
     return page
 
 
 def launch(studio: Studio, serving: Serving, *, block: bool = True) -> gr.Blocks:
     """Serves the page; with block=False it returns at once."""
     page = build(studio)
+    doors = guards(serving.host, serving.share, studio.screen)
     page.launch(
         server_name=serving.host,
         server_port=serving.port or None,
@@ -93,7 +99,8 @@ def launch(studio: Studio, serving: Serving, *, block: bool = True) -> gr.Blocks
         run_history=False,
         footer_links=["api", "settings"],
         show_error=True,
-        app_kwargs={"middleware": guards(serving.host, serving.share, studio.screen)},
+        app_kwargs={"middleware": [Middleware(Rest, queue=page._queue), *doors]},
+        state_session_capacity=SESSIONS,
         theme=theme(),
         css=STYLE.read_text(encoding="utf-8"),
         prevent_thread_lock=True,
@@ -101,7 +108,11 @@ def launch(studio: Studio, serving: Serving, *, block: bool = True) -> gr.Blocks
     )
     print(f"clipguide is at {page.local_url}", *([f"and at {page.share_url}"] if page.share_url else []), flush=True)
     if block:
-        page.block_thread()
+        with contextlib.suppress(KeyboardInterrupt):
+            for ending in (signal.SIGINT, signal.SIGTERM):  # also where a shell that is no terminal ignores the first
+                signal.signal(ending, signal.default_int_handler)
+            threading.Event().wait()  # Gradio's own way of waiting looks ten times a second
+        page.close(verbose=False)
     return page
 
 
@@ -147,9 +158,17 @@ def theme() -> gr.themes.Base:
     )
 
 
+def warm(models: Models) -> None:
+    """Draws one step of what most people ask for first, so that its networks are open."""
+    with contextlib.suppress(UserError):  # the first visitor is told
+        for _ in api.stream("a picture", models=models, steps=1):
+            pass
+
+
 def main(serving: Serving) -> int:
-    """Serves until Ctrl-C; what is being drawn then can go on later."""
+    """Serves until Ctrl-C or SIGTERM; what is being drawn then can go on later."""
     studio = open_studio(serving)
+    warm(studio.models)
     try:
         launch(studio, serving)
     finally:

@@ -1,6 +1,7 @@
 """How fast the web page is, as a visitor with Debian's Chromium on the same machine meets it.
 
     python -m benchmarks.app         wants the extras app and browser, and a Chromium
+    python -m benchmarks.app crowd   the visitors over HTTP alone, without a browser
 
 The server is a process of its own (`clipguide app`); its CPU time and memory are read from /proc.  Watched and
 unwatched pictures take turns, so that what slows one slows the other.
@@ -11,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import socket
 import statistics
 import subprocess
@@ -27,7 +27,7 @@ from typing import Any
 
 PAGES, TURNS = 5, 3
 STEPS = 60  # of a picture that is watched, or not
-IDLE = 20  # seconds
+IDLE, SETTLED = 30, 25  # seconds that are measured, and before them
 VISITORS, SMALL = 20, {"steps": 20, "size": [64, 64], "cutouts": 4}
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 SHOWN = "document.querySelector('#stage img') && document.querySelector('#stage').innerText.includes('Drawing')"
@@ -64,7 +64,7 @@ class Server:
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
     def stop(self) -> None:
-        self._process.send_signal(signal.SIGINT)
+        self._process.terminate()
         self._process.wait(60)
 
 
@@ -100,12 +100,11 @@ def until(true: Callable[[], Any], seconds: float = 600) -> None:
 
 
 def opened(browser: Any, server: Server) -> tuple[Any, float]:
-    """A page of a new visitor, and the seconds until Start and the advanced settings stood on it."""
+    """A page of a new visitor, and the seconds until Start could be pressed."""
     page = browser.new_context().new_page()
     began = time.monotonic()
     page.goto(server.address, wait_until="commit")
     page.wait_for_selector("#start:not([disabled])")
-    page.wait_for_selector("#advanced")
     return page, time.monotonic() - began
 
 
@@ -149,7 +148,7 @@ def spent(server: Server) -> tuple[float, float]:
 
 def idle(server: Server) -> float:
     """Share of a core, in per cent."""
-    time.sleep(3)
+    time.sleep(SETTLED)
     cpu = server.cpu()
     time.sleep(IDLE)
     return 100 * (server.cpu() - cpu) / IDLE
@@ -174,6 +173,19 @@ def crowd(server: Server) -> tuple[int, float]:
     return done.count("done"), server.megabytes()
 
 
+def crowds() -> dict[str, str]:
+    """Figure -> value: what becomes of VISITORS at once, three times over."""
+    with served() as server:
+        before = server.megabytes()
+        found = [crowd(server) for _ in range(3)]
+    memory = ", ".join(f"{megabytes:.0f}" for _, megabytes in found)
+    done = sum(done for done, _ in found)
+    return {
+        f"{VISITORS} visitors at once, thrice": f"{done} of {3 * VISITORS} pictures; "
+        f"{before:.0f} MB before, {memory} MB afterwards"
+    }
+
+
 def measure() -> dict[str, str]:
     """Figure -> value, in words."""
     with served() as server, chromium() as browser:
@@ -182,22 +194,19 @@ def measure() -> dict[str, str]:
         page, _ = opened(browser, server)
         waiting = idle(server)
         pairs = [(watched(page, server, seed), unwatched(server, seed)) for seed in range(TURNS)]
-        page.close()
-        crowds = [crowd(server) for _ in range(3)]
     firsts = [seen[0] for seen, _ in pairs]
     cpu = statistics.median(seen[1] / unseen[0] for seen, unseen in pairs)
     wall = statistics.median(seen[2] / unseen[1] for seen, unseen in pairs)
     step = statistics.median(unseen[1] for _, unseen in pairs)
-    memory = ", ".join(f"{megabytes:.0f}" for _, megabytes in crowds)
     return {
         f"page ready, {PAGES} visitors": f"median {statistics.median(ready):.2f} s, longest {max(ready):.2f} s",
         "first frame after Start": f"{firsts[0]:.2f} s at first, then {statistics.median(firsts[1:]):.2f} s",
         "a watched step": f"{cpu:.3f} times the CPU, {wall:.3f} times the time of an unwatched one ({step:.3f} s)",
         "idle server": f"{alone:.2f} % of a core, with six pages open {waiting:.2f} %",
-        f"{VISITORS} visitors at once, thrice": f"{sum(done for done, _ in crowds)} pictures; {memory} MB afterwards",
     }
 
 
 if __name__ == "__main__":
-    for figure, value in measure().items():
+    figures = crowds() if sys.argv[1:] == ["crowd"] else measure() | crowds()
+    for figure, value in figures.items():
         print(f"{figure:<32} {value}")

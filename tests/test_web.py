@@ -2,6 +2,7 @@
 
 import io
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from doubles import TinyModels
 from PIL import Image
 from studios import PATIENCE, SMALL, picture, until
 
-from apps import compare, controls, http_api, order, stage, studio, uploads, web
+from apps import ask, compare, controls, http_api, order, stage, studio, uploads, web
 from clipguide import images, runs
 from clipguide.errors import UserError
 from clipguide.methods import METHODS
@@ -146,8 +147,9 @@ def test_every_setting_of_every_method_has_a_control_that_gives_its_default(meth
     shown = studio.own_options(method)
     boxes = [controls.control(option, option.default, place.catalogue, place.root) for option in shown]
     given = controls.values(shown, [box.value for box in boxes], place.catalogue, place.root)
-    fixed = ["a fox", "", None, 1, method, "4:3", 64, 3, None, False]
-    wanted = order.order(place, fixed, [box.value for box in boxes])
+    fixed = ["a fox", "", None, 1, method, None, "4:3", 64, 3, None, False]
+    drawn = {"method": method, "names": [option.name for option in shown], "filled": {}}
+    wanted = order.order(place, fixed, drawn, [box.value for box in boxes])
     assert wanted.values == {"size": (64, 48), "seed": 3}, "defaults are left to the method and its presets"
     for option in shown:
         value = given.get(option.name)
@@ -155,12 +157,41 @@ def test_every_setting_of_every_method_has_a_control_that_gives_its_default(meth
         assert value is not None or option.default in (None, False) or show(option.default) == "", option.name
 
 
+def test_settings_that_were_drawn_for_another_method_are_refused(place):
+    fixed = ["a fox", "", None, 1, "pixels", 2, "square", 32, 7, None, True]
+    with pytest.raises(UserError, match="still being drawn"):
+        order.order(place, fixed, {"method": "fourier", "names": ["decay"], "filled": {}}, [1.0])
+    filled = {"method": "fourier", "decay": 2.0}
+    assert "decay" not in order.order(place, fixed, {"method": None, "names": [], "filled": filled}, []).values
+
+
+def test_a_method_that_wants_a_folder_or_a_kept_network_is_offered_once_there_is_one(place, models, monkeypatch):
+    wanting = set(METHODS) - set(place.offered())
+    assert wanting == {name for name in METHODS if studio._wants_folder(name)} and wanting
+    name = next(iter(wanting))
+    kept = next(iter(models.manifest.values()))
+    monkeypatch.setattr(
+        type(place), "catalogue", controls.Catalogue({"mine": replace(kept, name="mine", kind="restyler")})
+    )
+    assert name in place.offered()
+    option = next(option for option in studio.own_options(name) if option.name == "restyler")
+    assert controls.control(option, None, place.catalogue, place.root).choices == [("mine", "mine")]
+
+
+def test_an_opened_run_brings_its_settings_but_no_files_of_a_command_line(tmp_path):
+    home = tmp_path / uploads.FOLDER
+    settings = {"mask": "/home/me/mask.png", "style": str(home / "a.png"), "steps": 7}
+    kept = ask.filled(tmp_path, {"method": "pixels", "settings": settings})
+    assert kept == {"style": str(home / "a.png"), "steps": 7, "method": "pixels"}
+    assert ask.steps("pixels", filled=kept)["value"] == 7 and ask.steps("pixels", "draft")["value"] == 30
+
+
 def test_words_weights_negatives_and_images_reach_the_run(place, tmp_path):
     image, start = picture(tmp_path / "a.png"), str(uploads.keep(place.root, picture(tmp_path / "b.png")))
-    fixed = ["a fox:2 | snow", "text | blurry", [str(image)], 0.5, "pixels", "square", 32, 7, start, True]
-    shown = studio.own_options("pixels")
-    given = [{"steps": 2, "cutouts": 2}.get(option.name, option.default) for option in shown]
-    wanted = order.order(place, fixed, given)
+    fixed = ["a fox:2 | snow", "text | blurry", [str(image)], 0.5, "pixels", 2, "square", 32, 7, start, True]
+    drawn = {"method": "pixels", "names": ["cutouts"], "filled": {"method": "pixels", "cutouts": 3, "smooth": 0.5}}
+    wanted = order.order(place, fixed, drawn, [2])
+    assert [wanted.values[name] for name in ("steps", "cutouts", "smooth")] == [2, 2, 0.5]
     assert wanted.texts[:3] == ["a fox:2 | snow", "text:-0.3", "blurry:-0.3"] and wanted.texts[3].endswith(".png:0.5")
     job = place.start(wanted.texts, wanted.method, wanted.values)
     until(lambda: job.over)

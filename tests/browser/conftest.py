@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -55,7 +54,7 @@ class Server:
                 time.sleep(0.5)
 
     def stop(self) -> None:
-        self._process.send_signal(signal.SIGINT)
+        self._process.terminate()
         try:
             self._process.wait(60)
         except subprocess.TimeoutExpired:
@@ -102,7 +101,7 @@ def visit(server, browser):
             "request", lambda request: page.outside.append(request.url) if _is_outside(request.url, server) else None
         )
         page.goto(server.address)
-        page.wait_for_selector("#advanced")
+        page.wait_for_selector("#start:not([disabled])")
         return page
 
     yield visit

@@ -14,6 +14,14 @@ from sklearn.datasets import load_sample_image
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 SHOTS = Path(__file__).parents[2] / "docs/app"
 NIGHT = "a painting of a starry night sky"
+DRAWN = {  # tab -> what is drawn last in it
+    "Make": "#variations",
+    "Edit": "#edit-advanced",
+    "Batch": "#batch-earlier",
+    "Compare": "#compare-where",
+    "History": "#history-delete",
+    "Models": "#verify",
+}
 NAMELESS = """() => [...document.querySelectorAll("input, textarea, select, button, [role=slider]")]
     .filter(each => each.offsetParent && each.type !== "file" && each.getAttribute("aria-hidden") !== "true")
     .filter(each => !(each.labels?.length || each.innerText?.trim() || each.title || each.placeholder
@@ -33,7 +41,9 @@ def shoot(page, name: str, *, top: bool = True) -> None:
 
 
 def open_tab(page, name: str) -> None:
+    """Opens a tab and waits until it is drawn."""
     page.get_by_role("tab", name=name).click()
+    page.wait_for_selector(DRAWN[name])
 
 
 def typed(page, box: str, value: object) -> None:
@@ -45,6 +55,22 @@ def ask(page, prompt: str, *, side: int = 128, steps: int = 30) -> None:
     page.fill("#prompt textarea", prompt)
     typed(page, "#side input[type=number]", side)
     typed(page, ".setting-steps input", steps)
+
+
+def still(page, element) -> dict:
+    """The element's box, once it has stood for half a second."""
+    box = None
+    while box is None or box != element.bounding_box():
+        box = element.bounding_box()
+        page.wait_for_timeout(500)
+    return box
+
+
+def sent(page, box: str, count: int) -> None:
+    """Waits until so many files stand in a box, all of them sent."""
+    page.wait_for_function(
+        "([box, count]) => document.querySelectorAll(box + ' .file-preview a').length === count", arg=[box, count]
+    )
 
 
 def reach(page, stage: str, step: int) -> None:
@@ -133,10 +159,9 @@ def test_a_mask_is_painted_and_the_photo_stylised(visit, server, tmp_path):
     page = visit()
     open_tab(page, "Edit")
     page.locator("#edit-photo input[type=file]").first.set_input_files(photo(tmp_path / "photo.png"))
+    page.wait_for_function("!document.querySelector('#edit-photo').innerText.includes('Drop a photo')")
     canvas = page.locator("#edit-photo canvas").first
-    canvas.wait_for()
-    page.wait_for_timeout(3000)
-    box = canvas.bounding_box()
+    box = still(page, canvas)
     across, down = box["x"] + box["width"] * 0.35, box["y"] + box["height"] * 0.5
     page.mouse.move(across, down)
     page.mouse.down()
@@ -205,7 +230,7 @@ def test_pictures_are_compared_with_texts_and_models_verified(visit):
     pictures = [SHOTS.parent / "pictures" / f"{name}.png" for name in ("bicycle", "fast-food", "starry-night")]
     page.locator("#compare-pictures input[type=file]").set_input_files(pictures)
     page.fill("#compare-texts textarea", "a bicycle\nfast food\na painting of a starry night sky")
-    page.wait_for_timeout(3000)
+    sent(page, "#compare-pictures", 3)
     page.click("#compare-score")
     page.wait_for_selector("#compare-table table")
     best = page.locator("#compare-table tbody tr").evaluate_all(
@@ -228,7 +253,7 @@ def test_a_batch_of_three_photos_one_of_them_broken(visit, server, tmp_path):
     broken.write_text("no picture at all")
     photos = [photo(tmp_path / "flower.png"), broken, photo(tmp_path / "palace.png", "china")]
     page.locator("#batch-photos input[type=file]").set_input_files(photos)
-    page.wait_for_timeout(3000)
+    sent(page, "#batch-photos", 3)
     page.fill("#batch-styles textarea", "a mosaic of coloured tiles\na pencil drawing")
     typed(page, "#batch-steps input", 12)
     typed(page, "#batch-side input", 128)
@@ -306,13 +331,15 @@ def test_a_variation_is_picked_and_refined_and_goes_on_with_another_prompt(visit
     assert json.loads((server.runs / "a-blue-boat/recipe.json").read_text())["settings"]["init"]
 
 
-def test_every_control_has_a_name_and_the_keyboard_starts_a_picture(visit):
+def test_every_control_has_a_name_and_the_keyboard_starts_a_picture(visit, server):
     page = visit()
     for tab in ("Make", "Edit", "Batch", "Compare", "History", "Models"):
         open_tab(page, tab)
-        page.wait_for_timeout(1000)
         assert page.evaluate(NAMELESS) == [], tab
     open_tab(page, "Make")
+    page.click("#dice")
+    page.wait_for_function("document.querySelector('#seed input').value > 0")
+    seed = int(page.input_value("#seed input"))
     page.focus("#prompt textarea")
     page.keyboard.type("a red boat <b>&amp;</b>")
     typed(page, "#side input[type=number]", 64)
@@ -321,3 +348,30 @@ def test_every_control_has_a_name_and_the_keyboard_starts_a_picture(visit):
     page.keyboard.press("Enter")
     over(page, "#stage")
     assert page.get_attribute("#stage img", "alt") == "a red boat <b>&amp;</b>", "shown as it was typed"
+    run = page.get_attribute("#stage figure", "data-run")
+    assert json.loads((server.runs / run / "recipe.json").read_text())["settings"]["seed"] == seed, "the dice's number"
+
+
+def test_settings_are_drawn_when_they_are_asked_for_and_come_back_from_history(visit, server):
+    page = visit()
+    ask(page, "a green hill", side=64, steps=3)
+    page.click("#start")  # nothing is drawn under Advanced settings
+    over(page, "#stage")
+    page.click("#advanced button")
+    typed(page, ".setting-average input[type=number]", 0.5)
+    page.click("#start")
+    page.wait_for_function("document.querySelector('#stage figure').dataset.run === 'a-green-hill-2'")
+    over(page, "#stage")
+    assert json.loads((server.runs / "a-green-hill-2/recipe.json").read_text())["settings"]["average"] == 0.5
+    page.close()
+
+    page = visit()
+    open_tab(page, "History")
+    page.locator("#history button:has(img)").first.click()
+    page.click("#history-open:not([disabled])")
+    page.wait_for_function("document.querySelector('#prompt textarea').value === 'a green hill'")
+    page.click("#start")
+    page.wait_for_function("document.querySelector('#stage figure').dataset.run === 'a-green-hill-3'")
+    over(page, "#stage")
+    made = [json.loads((server.runs / f"a-green-hill-{n}/recipe.json").read_text())["settings"] for n in (2, 3)]
+    assert made[0] == made[1], "an opened run is made again as it was"
