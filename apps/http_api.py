@@ -58,8 +58,9 @@ class Endpoints:
         if given and not method:
             raise UserError("settings: name the method too")
         for name, value in given.items():
-            if name in known:
-                checked(known[name], value, self.studio.catalogue, self.studio.root)
+            if name not in known:  # it may name a folder of the server
+                raise UserError(f"settings: {method} has no '{name}' here; /methods lists what it has")
+            checked(known[name], value, self.studio.catalogue, self.studio.root)
         init = {"init": start} if start else {}
         return self.studio.start(texts(self.studio.root, prompt or ""), method, {**given, **init})
 

@@ -277,6 +277,8 @@ def test_the_api_refuses_in_one_line(client, served, tmp_path):
         ("@/etc/passwd", "fourier", {}, None),
         ("a fox", "fourier", {"init": "/etc/passwd"}, None),
         ("a fox", "fourier", {"clip": "/etc"}, None),
+        ("a fox", "clipstyler-fast", {"photos": "/etc"}, None),
+        ("a fox", "fourier", {"out": "/tmp/x.png"}, None),
         ("a fox", "nonsense", {}, None),
         ("a fox", "fourier", {"steps": -1}, None),
         ("a fox", "fourier", {"size": [100_000, 100_000]}, None),
