@@ -23,6 +23,7 @@ from clipguide.brief import split_weight
 from clipguide.encoders import ClipEncoder, Judge
 from clipguide.errors import UserError
 from clipguide.images import write
+from clipguide.models.hub import cached, sha256, whole
 from clipguide.models.perceptual import Features, vgg_features
 from clipguide.ops.memory import keep_freed_memory
 
@@ -48,12 +49,20 @@ class Checkpoint:
     about: str
     folder: Path | None = None
     source: str = ""  # MODEL/TAG, for weights that are fetched
+    hub: str = ""  # their address, as open_clip's list of tags has it
     files: Mapping[str, str] = field(default_factory=dict)  # file name -> sha256
 
     @property
+    def place(self) -> Path | None:
+        """The folder of its files, or the file that was fetched; None when it is not here."""
+        return self.folder or (cached(self.hub, os.environ.get("CLIPGUIDE_CACHE")) if self.hub else None)
+
+    @property
     def bytes(self) -> int:
-        """What lies on disk; 0 for weights that are fetched."""
-        return sum((self.folder / name).stat().st_size for name in self.files) if self.folder else 0
+        """What lies on disk; 0 for weights that are not here."""
+        place = self.place
+        paths = [place / name for name in self.files] if self.folder else [place] if place else []
+        return sum(path.stat().st_size for path in paths)
 
 
 def checkpoints_folder() -> Path:
@@ -105,7 +114,7 @@ def keep(name: str, kind: str, about: str, files: Mapping[str, bytes]) -> Path:
         write(root / name / file, data)
     entries = kept()
     digests = {file: hashlib.sha256(data).hexdigest() for file, data in files.items()}
-    entries[name] = Checkpoint(name, kind, "yours", about, root / name, "", digests)
+    entries[name] = Checkpoint(name, kind, "yours", about, root / name, files=digests)
     write(root / MANIFEST, "\n".join(_entry(entry) for entry in entries.values()).encode())
     return root / name
 
@@ -121,11 +130,14 @@ def _entry(checkpoint: Checkpoint) -> str:
 def _checkpoint(folder: Path, name: str, entry: Mapping[str, Any]) -> Checkpoint:
     files = entry.get("files", {})
     place = folder / name if files else None
-    return Checkpoint(name, entry["kind"], entry["licence"], entry["about"], place, entry.get("source", ""), files)
+    far = {key: entry.get(key, "") for key in ("source", "hub")}
+    return Checkpoint(name, entry["kind"], entry["licence"], entry["about"], place, files=files, **far)
 
 
 def faults(checkpoint: Checkpoint) -> list[str]:
-    """What is wrong with a bundled checkpoint's files, a line each; none when all have their sha256."""
+    """What is wrong with a checkpoint's files, a line each; none when all have their sha256."""
+    if checkpoint.folder is None and checkpoint.place is not None and not whole(checkpoint.place):
+        return [f"{checkpoint.place} is damaged: its sha256 is not the hub's; delete it and pull it again"]
     found = []
     for name, expected in checkpoint.files.items():
         path = checkpoint.folder / name
@@ -138,7 +150,7 @@ def faults(checkpoint: Checkpoint) -> list[str]:
 
 def describe(checkpoint: Checkpoint) -> dict[str, Any]:
     """For a table: name, kind, licence, about, bytes on disk, the files' sha256, and the place (None: not here)."""
-    place = checkpoint.folder
+    place = checkpoint.place
     return {
         "name": checkpoint.name,
         "kind": checkpoint.kind,
@@ -148,15 +160,6 @@ def describe(checkpoint: Checkpoint) -> dict[str, Any]:
         "files": dict(checkpoint.files),
         "place": place and str(place),
     }
-
-
-def sha256(path: Path) -> str:
-    """The digest of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def pick_device(name: str = "auto") -> torch.device:

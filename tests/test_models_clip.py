@@ -142,6 +142,7 @@ def test_weights_trained_with_quick_gelu_get_it(tmp_path, monkeypatch):
 
     monkeypatch.setattr(open_clip, "create_model", remember)
     monkeypatch.setattr(open_clip, "get_model_preprocess_cfg", lambda model: {})
+    monkeypatch.setattr("clipguide.models.clip.fetch", lambda address, cache: tmp_path / "weights.safetensors")
     assert open_name("ViT-B-32", "openai").mean[0] == pytest.approx(0.4815, abs=1e-4)
     assert asked["force_quick_gelu"] is True
     open_name("ViT-B-32", "laion2b_s34b_b79k")

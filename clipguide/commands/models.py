@@ -51,13 +51,16 @@ def _pull(chosen: Sequence[Checkpoint], args: argparse.Namespace) -> int:
 
 
 def _verify(chosen: Sequence[Checkpoint], args: argparse.Namespace) -> int:
-    bundled = {checkpoint.name: weights.faults(checkpoint) for checkpoint in chosen if checkpoint.folder}
+    away = [checkpoint.name for checkpoint in chosen if checkpoint.place is None]
+    if args.names and away:
+        raise UserError(f"{away[0]} is not here; clipguide models pull {away[0]}")
+    here = {checkpoint.name: weights.faults(checkpoint) for checkpoint in chosen if checkpoint.place}
     if args.json:
-        print(json.dumps({name: not found for name, found in bundled.items()}))
+        print(json.dumps({name: not found for name, found in here.items()}))
     else:
-        for name, found in bundled.items():
+        for name, found in here.items():
             print("\n".join(found) or f"{name}: every file has its sha256")
-    return 1 if any(bundled.values()) else 0
+    return 1 if any(here.values()) else 0
 
 
 ACTIONS = {"list": _list, "pull": _pull, "verify": _verify}

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from clipguide.errors import UserError
 from clipguide.models.bert import BertConfig, BertText
+from clipguide.models.hub import fetch
 from clipguide.ops.vision_import import import_torchvision
 
 CONFIG, WEIGHTS, TOKENIZER, BERT = (
@@ -102,17 +103,19 @@ def open_name(model: str, pretrained: str, cache: str | Path | None = None) -> O
     tags = open_clip.list_pretrained_tags_by_model(model)
     if pretrained not in tags and not Path(pretrained).is_file():
         raise UserError(f"{model} has no weights {pretrained!r}; give a weights file or one of: {', '.join(tags)}")
-    quick = open_clip.get_pretrained_cfg(model, pretrained).get("quick_gelu", False)
+    tag = open_clip.get_pretrained_cfg(model, pretrained)
+    file = fetch(tag["hf_hub"], cache) if tag.get("hf_hub") else pretrained
+    quick = tag.get("quick_gelu", False)
     try:
         network = open_clip.create_model(
-            model, pretrained, force_quick_gelu=quick, cache_dir=cache and str(cache), require_pretrained=True
+            model, str(file), force_quick_gelu=quick, cache_dir=cache and str(cache), require_pretrained=True
         )
-    except Exception as error:  # hub, network, file and shape errors share no base class
+    except Exception as error:  # file and shape errors share no base class
         reason = str(error).strip().splitlines()[0]
         raise UserError(
-            f"the weights {pretrained!r} of {model} could not be opened ({reason}); check the network or give a file"
+            f"the weights {pretrained!r} of {model} could not be opened ({reason}); give another tag or file"
         ) from error
-    preprocess = open_clip.get_model_preprocess_cfg(network)
+    preprocess = open_clip.get_model_preprocess_cfg(network) | tag
     tokenizer = open_clip.get_tokenizer(model)
     return _opened(network, tokenizer, lambda text: _count(tokenizer, text), tokenizer.context_length, preprocess)
 
