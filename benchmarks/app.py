@@ -27,8 +27,9 @@ from typing import Any
 
 PAGES, TURNS = 5, 3
 STEPS = 60  # of a picture that is watched, or not
+PATIENCE = 300  # seconds for anything on a busy machine; of itself a client waits 5
 IDLE, SETTLED = 30, 25  # seconds that are measured, and before them
-VISITORS, SMALL = 20, {"steps": 20, "size": [64, 64], "cutouts": 4}
+VISITORS, SMALL = 20, {"steps": 5, "size": [64, 64], "cutouts": 4}
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 SHOWN = "document.querySelector('#stage img') && document.querySelector('#stage').innerText.includes('Drawing')"
 
@@ -45,7 +46,7 @@ class Server:
         words = ["app", "--port", str(port), "--runs", str(self.runs), "--workers", "1"]
         log = (folder / "log").open("w")
         self._process = subprocess.Popen([sys.executable, "-m", "clipguide.cli", *words], stdout=log, stderr=log)
-        until(self._answers, 120)
+        until(self._answers, PATIENCE)
 
     def _answers(self) -> bool:
         try:
@@ -161,7 +162,7 @@ def crowd(server: Server) -> tuple[int, float]:
     done: list[str] = []
 
     def visit(number: int) -> None:
-        client = Client(server.address, verbose=False)
+        client = Client(server.address, verbose=False, httpx_kwargs={"timeout": PATIENCE})
         facts, _ = client.predict(f"a house {number}", "fourier", SMALL, None, api_name="/make")
         done.append(facts["state"])
 
