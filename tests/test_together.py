@@ -9,10 +9,16 @@ import pytest
 import torch
 from doubles import TinyModels
 
-from clipguide import api, images
+from clipguide import api, images, together
 from clipguide.together import Table
 
 TOTAL, WIDE = 1e-5, 1e-4  # round-off: sums of another batch run in another order
+
+
+@pytest.fixture
+def inexact(monkeypatch):
+    """Tiny networks may round otherwise in a larger batch: let them."""
+    monkeypatch.setattr(together, "same_bits", lambda network, pictures: True)
 
 
 class Watched(TinyModels):
@@ -33,20 +39,19 @@ class Watched(TinyModels):
         encoder._tower = watch
 
 
-def pulled(models, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Embeddings, feature maps, and the gradient of both in the picture."""
+def pulled(models, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Embeddings, and the gradient of one of their numbers in the picture."""
     picture = picture.clone().requires_grad_()
     seen = models.encoder("clip-mini").encode_image(picture)
-    maps = models.features("clip-mini")(picture)
-    (seen[:, 0].sum() + maps[-1].square().mean()).backward()
-    return seen.detach(), maps[-1].detach(), picture.grad
+    seen[:, 0].sum().backward()
+    return seen.detach(), picture.grad
 
 
 def pictures(count: int) -> list[torch.Tensor]:
     return [torch.rand(n + 1, 3, 32, 32, generator=torch.Generator().manual_seed(n)) for n in range(count)]
 
 
-def test_all_are_seen_at_once_and_each_gets_its_own(models):
+def test_all_are_seen_at_once_and_each_gets_its_own(models, inexact):
     watched = Watched()
     table = Table(watched)
     found = table.run([partial(pulled, table.models, picture) for picture in pictures(3)])
@@ -56,7 +61,7 @@ def test_all_are_seen_at_once_and_each_gets_its_own(models):
             torch.testing.assert_close(value, alone, rtol=WIDE, atol=TOTAL)
 
 
-def test_one_that_fails_or_ends_leaves_the_others_alone(models):
+def test_one_that_fails_or_ends_leaves_the_others_alone(models, inexact):
     watched = Watched()
     table = Table(watched)
 
@@ -73,17 +78,17 @@ def test_one_that_fails_or_ends_leaves_the_others_alone(models):
     twice = lambda: [pulled(table.models, picture) for _ in range(2)]  # noqa: E731
     found = table.run([partial(guarded, run) for run in (fail, twice, partial(pulled, table.models, picture))])
     assert found[0] == "mine alone" and watched.seen == [2, 1]
-    torch.testing.assert_close(found[1][1][2], found[2][2], rtol=WIDE, atol=TOTAL)
+    torch.testing.assert_close(found[1][1][1], found[2][1], rtol=WIDE, atol=TOTAL)
     with pytest.raises(ValueError, match="mine alone"):
         Table(watched).run([fail, lambda: 1])
 
 
-def test_where_memory_is_short_each_is_seen_by_itself(models):
+def test_where_memory_is_short_each_is_seen_by_itself(models, inexact):
     watched = Watched(most=2)
     table = Table(watched)
     first, second, third = pictures(3)
     found = table.run([partial(pulled, table.models, picture) for picture in (first, second)])
-    assert watched.seen == [1, 2] and torch.equal(found[1][2], pulled(models, second)[2])
+    assert watched.seen == [1, 2] and torch.equal(found[1][1], pulled(models, second)[1])
 
     def told():
         with pytest.raises(torch.OutOfMemoryError):
@@ -93,7 +98,7 @@ def test_where_memory_is_short_each_is_seen_by_itself(models):
     assert watched.seen == [1, 2, 1]
 
 
-def test_who_wants_no_gradient_holds_nobody_up(models):
+def test_who_wants_no_gradient_holds_nobody_up(models, inexact):
     table = Table(Watched())
     first, second, third = pictures(3)
 
@@ -104,10 +109,10 @@ def test_who_wants_no_gradient_holds_nobody_up(models):
     def forget():  # asks with a gradient, and never takes it
         return table.models.encoder("clip-mini").encode_image(second.clone().requires_grad_()).detach()
 
-    seen, forgotten, (_, _, gradient) = table.run([look, forget, partial(pulled, table.models, third)])
+    seen, forgotten, (_, gradient) = table.run([look, forget, partial(pulled, table.models, third)])
     torch.testing.assert_close(seen, pulled(models, first)[0], rtol=WIDE, atol=TOTAL)
     torch.testing.assert_close(forgotten, pulled(models, second)[0], rtol=WIDE, atol=TOTAL)
-    torch.testing.assert_close(gradient, pulled(models, third)[2], rtol=WIDE, atol=TOTAL)
+    torch.testing.assert_close(gradient, pulled(models, third)[1], rtol=WIDE, atol=TOTAL)
 
 
 @pytest.mark.parametrize("methods", [("textstyle", "textstyle"), ("clipstyler", "pixels"), ("styleimage", "texture")])
@@ -125,8 +130,23 @@ def test_pictures_are_those_of_single_runs(methods, tmp_path, models):
 
     made = table.run([partial(last, planned, table.models) for planned in plans])
     for planned, picture in zip(plans, made, strict=True):
-        torch.testing.assert_close(picture, last(planned, models), rtol=0, atol=2 / 255)
-        assert (picture - last(planned, models)).abs().mean() < 1e-4
+        assert torch.equal(picture, last(planned, models))
+
+
+@pytest.mark.parametrize("blur, calls", [(0.0, [3]), (1e-6, [1, 2])])
+def test_a_network_that_rounds_otherwise_for_several_sees_each_alone(blur, calls):
+    table, seen = Table(TinyModels()), []
+
+    def network(pictures):
+        seen.append(len(pictures))
+        return pictures * (2 + blur * len(pictures))
+
+    shared = table._shared(network)
+    for _ in range(2):  # it is tried once
+        seen.clear()
+        first, second = table.run([partial(shared, picture[:, :1]) for picture in pictures(2)])
+    assert seen == calls
+    assert torch.equal(first, network(pictures(1)[0][:, :1])) and torch.equal(second, network(pictures(2)[1][:, :1]))
 
 
 def test_one_works_at_a_time():
