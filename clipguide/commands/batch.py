@@ -39,7 +39,7 @@ class Batching(Settings):
     workers: int = Field(1, ge=1, le=1024, description="processes that make pictures, each with its own networks")
     threads: int = Field(0, ge=0, le=1024, description="threads of each worker; 0 shares the cores out")
     together: int = Field(
-        1, ge=1, le=64, description="pictures that a worker makes at once: the networks see all of them in one batch"
+        1, ge=1, le=64, description="pictures that a worker makes side by side: CLIP sees all of them in one batch"
     )
     engine: Literal["local", "ray"] = Field("local", description="where they work: on this machine, or a Ray cluster")
     address: str | None = Field(None, description="of the Ray cluster; without it RAY_ADDRESS, or this machine alone")
