@@ -25,12 +25,12 @@ BLOCKS = 16  # along the shorter side: how coarse a picture it is that `hold` ho
 
 class Begun(Composed):
     start: Literal["forward", "noise"] = Field(
-        "noise", description="what it begins with where there is no --init: what a network draws of the prompt at"
+        "forward", description="what it begins with where there is no --init: what a network draws of the prompt at"
         " once, or noise"
     )  # fmt: skip
     forward: str = Field("forward-mini", description="that network: its name, or a folder")
     throws: int = Field(8, ge=1, le=1024, description="so many such pictures are drawn, and CLIP's favourite is taken")
-    hold: float = Field(0.0, ge=0, le=1000, description="weight of keeping that picture's colours and layout")
+    hold: float = Field(2.0, ge=0, le=1000, description="weight of keeping that picture's colours and layout")
 
 
 def first_picture(brief: Brief, settings: Begun, models: Models) -> Tensor | None:

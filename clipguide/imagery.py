@@ -55,7 +55,7 @@ class Imagery(Begun):
     smooth: float = Field(0.3, ge=0, le=100, description="weight of total variation; higher is calmer")
     average: float = Field(0.9, ge=0, lt=1, description="moving average of the latent; 0 shows the last step")
     start: Literal["forward", "spectrum", "codes", "gradient", "noise"] = Field(
-        "spectrum", description="what it begins with where there is no --init: what a network draws of the prompt at"
+        "forward", description="what it begins with where there is no --init: what a network draws of the prompt at"
         " once, coarse waves, random codes, four colours blended, noise"
     )
     starts: int = Field(1, ge=1, le=1024, description="random codes, gradients, noises to choose from, by CLIP")

@@ -42,7 +42,7 @@ def underpainted(
     def paint(leg: Leg) -> Iterator[Step]:
         calm = settings.model_copy(update={"smooth": SMOOTH})
         first = first_picture(brief, settings, models)
-        terms = guidance(brief, calm, models.judges(settings.clip), crops(settings.cutouts, wide=WIDE))
+        terms = guidance(brief, calm, models.judges(settings.clip), crops(settings.cutouts, wide=WIDE, mirror=True))
         terms += held(first, brief, settings)
         return run_leg(Averaged(waves(brief, leg, first), AVERAGE), terms, leg, settings, models)
 

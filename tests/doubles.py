@@ -89,7 +89,9 @@ def tiny_forward(seed: int = 0) -> Forward:
     """A feed-forward network of random weights: 16 px, for the texts of the tiny "clip-mini"."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return Forward(ForwardConfig(embedding=16, dice=8, widths=(8, 8, 8), style=16))
+        network = Forward(ForwardConfig(embedding=16, dice=8, widths=(8, 8, 8), style=16))
+        network.last.weight.data.mul_(30)  # else it draws grey whatever it is given
+    return network
 
 
 _keep = tempfile.TemporaryDirectory(prefix="tiny-checkpoints-")

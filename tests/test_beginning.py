@@ -64,7 +64,8 @@ def test_a_story_begins_with_its_first_chapter(models):
 
 def test_hold_pulls_to_the_picture(models):
     picture = first_picture(brief(), WANTED, models)
-    assert held(picture, brief(), WANTED) == [] and held(None, brief(), WANTED) == []
+    free = WANTED.model_copy(update={"hold": 0.0})
+    assert held(picture, brief(), free) == [] and held(None, brief(), WANTED) == []
     (term,) = held(picture, brief(), WANTED.model_copy(update={"hold": 2.0}))
     assert term.weight == 2.0
     near, far = (term.loss(Scene({"image": image}, make_tick(), {})) for image in (picture, 1 - picture))

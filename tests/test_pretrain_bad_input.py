@@ -89,10 +89,10 @@ BAD = {
         "no model 'ViT-of-nobody'",
     ),
     "unknown teacher": (train("--teacher", "nobody"), "there is no clip 'nobody'"),
-    "teacher without network": (train("--teacher", HUB), "the weights 'openai' of RN50-quickgelu could not be opened"),
+    "teacher without network": (train("--teacher", HUB), "open_clip_model.safetensors cannot be had"),
     "model without network": (
         ("evaluate", HUB, "--suite", "zero-shot", "--images", "classes", "--out", "out"),
-        "check the network or give a file",
+        "check the network, or give a file",
     ),
     "shard in one process": (train("--shard"), "start them: torchrun"),
     "labels named twice": (

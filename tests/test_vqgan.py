@@ -220,7 +220,7 @@ def test_a_story_is_told_through_all_stages(models):
     steps = steps_of(models, "a fox ^ a car", steps=8, average=0.0)
     only = steps_of(models, "a fox", steps=8, average=0.0)
     assert torch.equal(steps[2].image, only[2].image)  # nothing of the second chapter yet, in the first stage
-    assert not torch.equal(steps[-1].image, only[-1].image) and weights(steps[0]).keys() == {"a fox", "a car", "smooth"}
+    assert not torch.equal(steps[-1].image, only[-1].image) and {"a fox", "a car", "smooth"} <= weights(steps[0]).keys()
 
 
 def test_a_story_is_refused_where_it_cannot_be_told(folder):

@@ -32,7 +32,7 @@ class Settings(Begun):
 
 def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     """Yields the steps; see `core.optimise`."""
-    judges, cutouts = models.judges(settings.clip), crops(settings.cutouts, wide=settings.wide)
+    judges, cutouts = models.judges(settings.clip), crops(settings.cutouts, wide=settings.wide, mirror=True)
     spectrum = Fourier(
         brief.size,
         rng=brief.rng(),
