@@ -69,7 +69,13 @@ class Page:
     def _result(self) -> None:
         self.table = gr.HTML('<p class="quiet">Photos times styles: each pair is a row.</p>', elem_id="batch-table")
         self.go_on = gr.Button("Make what is left", visible=False, elem_id="batch-continue")
-        self.sheet = gr.Image(label="Contact sheet", visible=False, interactive=False, elem_id="batch-sheet")
+        self.sheet = gr.Image(
+            label="Contact sheet",
+            visible=False,
+            interactive=False,
+            buttons=["download", "fullscreen"],
+            elem_id="batch-sheet",
+        )
         self.zip = gr.File(label="Download", visible=False, interactive=False, elem_id="batch-zip")
 
     def _events(self) -> None:

@@ -5,7 +5,6 @@ Gradio writes a .pyi beside this file when it is first imported; it is of no use
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import gradio as gr
 import torch
 
-from apps.uploads import FOLDER, keep, refused
+from apps.uploads import keep, refused, stored
 from clipguide import images
 from clipguide.errors import UserError
 
@@ -112,10 +111,7 @@ def _kept_mask(root: Path, layers: Sequence[Path]) -> str | None:
     mask = torch.stack(painted).amax(0) if painted else torch.zeros(1)
     if not mask.any():
         return None
-    data = images.png(mask.expand(1, 3, -1, -1))
-    kept = root / FOLDER / f"{hashlib.sha256(data).hexdigest()}.png"
-    images.write(kept, data)
-    return str(kept)
+    return str(stored(root, images.png(mask.expand(1, 3, -1, -1))))
 
 
 def _kept(root: Path, path: Path | str, name: str | None) -> Path:

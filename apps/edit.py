@@ -85,7 +85,7 @@ class Page:
             elem_id="edit-slider",
             max_height=520,
         )
-        self.files = gr.File(label="Download", file_count="multiple", interactive=False, visible=False, height=140)
+        self.files = stage.downloads(height=140)
 
     def _events(self) -> None:
         self.method.change(self._describe, self.method, [self.method, self.hint, self.prompt], **EVENT)

@@ -62,9 +62,7 @@ class Page:
                     )
                     self.sure = gr.Button("Yes, delete it", variant="stop", visible=False, elem_id="history-sure")
                 self.details = gr.HTML(padding=False, elem_id="history-details")
-                self.files = gr.File(
-                    label="Download", file_count="multiple", interactive=False, visible=False, elem_id="history-files"
-                )
+                self.files = stage.downloads(elem_id="history-files")
         self._events()
 
     @property

@@ -82,7 +82,7 @@ class Page:
         with gr.Row():
             self.go_on = gr.Button("Continue", elem_id="continue", min_width=120)
             self.vary = gr.Button("Variations", elem_id="variations", min_width=120)
-        self.files = gr.File(label="Download", file_count="multiple", interactive=False, visible=False, height=140)
+        self.files = stage.downloads(height=140)
         with gr.Group(visible=False) as self.four:
             self.gallery = gr.Gallery(
                 label="Variations: pick one",
@@ -194,7 +194,7 @@ class Page:
             run = self.studio.run(name)
             wanted = await asyncio.to_thread(self._order, given)
             if run.finished or wanted.texts != run.recipe["prompts"]:
-                start = {"init": str(uploads.keep(self.studio.root, run.picture))}
+                start = {"init": str(uploads.keep(self.studio.root, self.studio.drawn(run)))}
                 job = self.studio.start(wanted.texts, wanted.method, wanted.values | start, video=wanted.video)
             else:
                 job = self.studio.resume(run, video=wanted.video)
@@ -218,13 +218,13 @@ class Page:
         done: list = []  # (picture, caption); `found` are their runs
         found: list[str] = []
         for number, job in enumerate(jobs):
+            await asyncio.sleep(stage.FRAME_SECONDS)  # of two yields at once the page may show the second alone
             async for shown in stage.follow(job, self.studio):
                 yield *shown, gr.update(visible=True), *(gr.skip(),) * 3
             if job.run.picture.exists():
                 done.append((self._shown(job), f"seed {wanted.values['seed'] + number}"))
                 found.append(job.name)
             yield *shown, gr.update(visible=True), list(done), list(found), gr.skip()
-            await asyncio.sleep(stage.FRAME_SECONDS)  # of two yields at once the page may show the second alone
 
     def _shown(self, job: Job) -> Any:
         hidden = self.studio.screen.file(job.run.picture)
@@ -240,7 +240,7 @@ class Page:
             wanted = await asyncio.to_thread(self._order, given)
             start = {"seed": run.recipe["settings"]["seed"]}
             if needs_photo(run.recipe["method"]) == "may":
-                start["init"] = str(uploads.keep(self.studio.root, run.picture))
+                start["init"] = str(uploads.keep(self.studio.root, self.studio.drawn(run)))
             job = self.studio.start(wanted.texts, wanted.method, wanted.values | start, video=wanted.video)
         except UserError as error:
             raise uploads.refused(error) from None

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import html
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import gradio as gr
 from torch import Tensor
@@ -30,6 +31,12 @@ def blank(said: str, name: str = "No picture yet") -> str:
 
 SHOW = "() => document.querySelector('#%s').scrollIntoView({block: 'nearest', behavior: 'smooth'})"  # JavaScript
 EMPTY = f'<figure class="stage">{blank("Say what you want to see, and press <b>Start</b>.")}</figure>'
+
+
+def downloads(**told: Any) -> gr.File:
+    """The place where a run's files are handed out."""
+    hidden = {"interactive": False, "visible": False}
+    return gr.File(label="Download", file_count="multiple", elem_classes="download", **hidden, **told)
 
 
 async def follow(job: Job, studio: Studio) -> AsyncIterator[tuple]:

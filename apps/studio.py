@@ -51,6 +51,15 @@ class Studio:
                 return run
         raise UserError(f"there is no run '{name}' any more; choose another")
 
+    def drawn(self, run: runs.Run) -> Path:
+        """Its picture.  UserError while it is being drawn, and where nothing was."""
+        job = self.runner.find(run.folder.name)
+        if job is not None and not job.over:
+            raise UserError("the picture is still being drawn; wait for it, or press Stop first")
+        if not run.picture.exists():
+            raise UserError(f"'{run.folder.name}' has no picture; press Start")
+        return run.picture
+
     def start(self, texts: Sequence[str], method: str, values: Mapping[str, Any], *, video: bool = True) -> Job:
         """Puts a picture in the queue.  UserError names what is refused."""
         return self.runner.submit(api.plan(texts, method or None, values), video=video)

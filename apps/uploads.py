@@ -11,18 +11,21 @@ import html
 import os
 import re
 import threading
+import time
 from pathlib import Path
 
 import gradio as gr
 
 from apps import words
-from clipguide import images
+from clipguide import images, runs
 from clipguide.errors import UserError
 
 MAX_BYTES = 32 << 20
 LONGEST = 2048  # px that an uploaded picture's longer side is shrunk to
 DRAWINGS = (".svg", ".obj", ".ply", ".glb", ".stl")  # kept as they are
 FOLDER = "uploads"
+KEPT = re.compile(r"[0-9a-f]{64}\.[a-z]{3}")  # the name of an upload, in recipes too
+KEPT_SECONDS = 24 * 3600  # of an upload that no run refers to
 _one_at_a_time = threading.Lock()  # a large picture takes 0.5 GB while it is decoded
 
 
@@ -37,11 +40,38 @@ def keep(root: Path, path: Path | str, name: str | None = None, *, drawing: bool
     if path.stat().st_size > MAX_BYTES:
         raise UserError(f"{name} has {path.stat().st_size / 1e6:.0f} MB; at most {MAX_BYTES >> 20} MB are taken")
     data, ending = _drawing(path, name) if drawing else (_picture(path, name), ".png")
+    return stored(root, data, ending)
+
+
+def stored(root: Path, data: bytes, ending: str = ".png") -> Path:
+    """The place of these bytes inside `root`, under their sha256."""
     kept = root / FOLDER / f"{hashlib.sha256(data).hexdigest()}{ending}"
-    if not kept.exists():
+    if kept.exists():
+        os.utime(kept)  # it was sent again: `sweep` counts from now
+    else:
         kept.parent.mkdir(parents=True, exist_ok=True)
         images.write(kept, data)
     return kept
+
+
+def sweep(root: Path) -> None:
+    """Removes the uploads that were last sent a day ago or longer, and that no run under `root` refers to.
+
+    Batches have copies of their photos.  Where a recipe cannot be read, nothing is removed.
+    """
+    home, day_ago = root / FOLDER, time.time() - KEPT_SECONDS
+    kept = [path for path in home.iterdir() if KEPT.fullmatch(path.name)] if home.is_dir() else []
+    old = [path for path in kept if path.stat().st_mtime < day_ago]
+    if not old:
+        return
+    try:
+        recipes = [(run.folder / "recipe.json").read_text(encoding="utf-8") for run in runs.every(root)]
+    except (OSError, ValueError):
+        return
+    wanted = {name for recipe in recipes for name in KEPT.findall(recipe)}
+    for path in old:
+        if path.name not in wanted:
+            path.unlink(missing_ok=True)
 
 
 def _picture(path: Path, name: str) -> bytes:

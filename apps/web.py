@@ -53,7 +53,8 @@ class Serving:
 
 
 def open_studio(serving: Serving, models: Models | None = None) -> Studio:
-    """The models, the runs and the workers."""
+    """The models, the runs and the workers; uploads that nobody refers to any more are removed."""
+    uploads.sweep(serving.runs)
     models = models or Models(serving.device)
     with contextlib.suppress(UserError):  # a first picture that wants it will say what is wrong
         models.judges(Guided.model_fields["clip"].default)  # here, as threads that import at once trip over each other

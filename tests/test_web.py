@@ -1,7 +1,9 @@
 """The web page without a browser: runs that outlive their tab, uploads, names, and the HTTP API."""
 
 import io
+import os
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,6 +50,20 @@ def test_stop_keeps_the_picture_and_the_run_can_go_on(place):
     assert again.name == job.name
 
 
+def test_only_a_picture_that_is_there_is_gone_on_from(place):
+    job = place.start(["a fox"], "fourier", SMALL | {"steps": 5000})
+    with pytest.raises(UserError, match="still being drawn"):
+        place.drawn(job.run)
+    place.runner.stop(job)
+    until(lambda: job.over)
+    job.run.picture.unlink(missing_ok=True)
+    with pytest.raises(UserError, match="has no picture"):
+        place.drawn(job.run)
+    done = place.start(["a fox"], "fourier", SMALL)
+    until(lambda: done.over)
+    assert place.drawn(done.run) == done.run.picture
+
+
 def test_a_failed_run_says_why_and_the_next_one_runs(place, tmp_path):
     broken = place.start(["a fox"], "sketch", SMALL)  # which needs a photo
     fine = place.start(["a fox"], "fourier", SMALL)
@@ -80,6 +96,27 @@ def test_an_upload_is_laundered_and_named_after_its_content(tmp_path):
     with Image.open(kept) as image:
         assert max(image.size) == uploads.LONGEST and not image.getexif()
     assert uploads.keep(tmp_path, raw, "another name.jpg") == kept
+
+
+def test_uploads_of_no_run_go_when_the_server_starts_a_day_later(tmp_path, models):
+    root, day = tmp_path / "runs", uploads.KEPT_SECONDS
+    colours = ("red", "green", "blue", "black", "white")
+    start, prompt, mask, alone, fresh = (
+        uploads.keep(root, picture(tmp_path / f"{colour}.png", colour=colour)) for colour in colours
+    )
+    runs.create(root, {"prompts": ["a fox", f"@{prompt}:0.5"], "settings": {"init": str(start), "mask": str(mask)}})
+    (stranger := root / uploads.FOLDER / "notes.txt").write_text("not of the page")
+    for path in (start, prompt, mask, alone, fresh, stranger):
+        os.utime(path, (time.time() - day - 60,) * 2)
+    uploads.keep(root, tmp_path / "white.png")  # sent again today
+    web.open_studio(web.Serving(runs=root, workers=1), models).runner.close()
+    assert sorted((root / uploads.FOLDER).iterdir()) == sorted([start, prompt, mask, fresh, stranger])
+
+    os.utime(fresh, (time.time() - day - 60,) * 2)
+    (root / "a-fox-picture").mkdir()
+    (root / "a-fox-picture/recipe.json").write_bytes(b"\xff")
+    uploads.sweep(root)
+    assert fresh.exists(), "a recipe that cannot be read may refer to it"
 
 
 def test_bad_uploads_are_refused_in_one_line(tmp_path):

@@ -84,10 +84,14 @@ def reach(page, stage: str, step: int) -> None:
     )
 
 
-def over(page, stage: str, word: str = "Done") -> None:
+def over(page, stage: str, word: str = "Done", *, run: str = "") -> None:
+    """Waits until the stage shows a picture that is over, of that run if one is named."""
     page.wait_for_function(
-        "([stage, word]) => document.querySelector(stage + ' figcaption p')?.innerText.startsWith(word)",
-        arg=[stage, word],
+        """([stage, word, run]) => {
+            const figure = document.querySelector(stage + " figure");
+            return (!run || figure?.dataset.run === run) && figure?.querySelector("p")?.innerText.startsWith(word);
+        }""",
+        arg=[stage, word, run],
     )
 
 
@@ -320,14 +324,12 @@ def test_a_variation_is_picked_and_refined_and_goes_on_with_another_prompt(visit
     page.wait_for_function("document.querySelectorAll('#four button img').length === 4")
     page.locator("#four button:has(img)").nth(2).click()
     page.click("#refine:not([disabled])")
-    page.wait_for_function("document.querySelector('#stage figure').dataset.run === 'a-red-boat-5'")
-    over(page, "#stage")
+    over(page, "#stage", run="a-red-boat-5")
     made = json.loads((server.runs / "a-red-boat-5/recipe.json").read_text())["settings"]
     assert made["seed"] == 2 and made["init"], "the third one's seed, from its picture"
     page.fill("#prompt textarea", "a blue boat")
     page.click("#continue")
-    page.wait_for_function("document.querySelector('#stage figure').dataset.run === 'a-blue-boat'")
-    over(page, "#stage")
+    over(page, "#stage", run="a-blue-boat")
     assert json.loads((server.runs / "a-blue-boat/recipe.json").read_text())["settings"]["init"]
 
 
@@ -360,8 +362,7 @@ def test_settings_are_drawn_when_they_are_asked_for_and_come_back_from_history(v
     page.click("#advanced button")
     typed(page, ".setting-average input[type=number]", 0.5)
     page.click("#start")
-    page.wait_for_function("document.querySelector('#stage figure').dataset.run === 'a-green-hill-2'")
-    over(page, "#stage")
+    over(page, "#stage", run="a-green-hill-2")
     assert json.loads((server.runs / "a-green-hill-2/recipe.json").read_text())["settings"]["average"] == 0.5
     page.close()
 
@@ -371,7 +372,6 @@ def test_settings_are_drawn_when_they_are_asked_for_and_come_back_from_history(v
     page.click("#history-open:not([disabled])")
     page.wait_for_function("document.querySelector('#prompt textarea').value === 'a green hill'")
     page.click("#start")
-    page.wait_for_function("document.querySelector('#stage figure').dataset.run === 'a-green-hill-3'")
-    over(page, "#stage")
+    over(page, "#stage", run="a-green-hill-3")
     made = [json.loads((server.runs / f"a-green-hill-{n}/recipe.json").read_text())["settings"] for n in (2, 3)]
     assert made[0] == made[1], "an opened run is made again as it was"
