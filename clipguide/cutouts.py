@@ -20,6 +20,7 @@ from clipguide.ops.warp import outside, sample, window_points
 
 SQUARE = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])  # corners as (x, y)
 OVERHANG = 0.1  # of a close window's side may lie outside the picture, so that edges are seen as often as the middle
+MIRROR = 0.5  # share of mirrored views for a picture from nothing: none frames scenes, all unshapes things (by eye)
 NOISE_MARGIN = 64  # px: one sheet of noise serves all views, each through its own window
 
 
@@ -37,7 +38,7 @@ class Windows:
     extent: Tensor
     far: Tensor
     shape: Tensor
-    mirror: bool = False  # outside the picture lies its mirror image, not the fill
+    mirror: Tensor | None = None  # (n,) 1 where its mirror image lies outside the picture, 0 where the fill does
     fill: Tensor = field(default_factory=lambda: torch.empty(0))
     colour: Tensor | None = None  # (n, 3, 3)
     noise: tuple[Tensor, Tensor, Tensor] | None = None  # sheet (3, S + margin, S + margin), offsets (n, 2), scales (n,)
@@ -57,6 +58,7 @@ class Windows:
             extent=self.extent[take],
             far=self.far[take],
             shape=self.shape[take],
+            mirror=None if self.mirror is None else self.mirror[take],
             fill=self.fill[take],
             colour=None if self.colour is None else self.colour[take],
             noise=noise,
@@ -76,15 +78,17 @@ class Windows:
         points = window_points(corners.to(image), self.side)
         ground, hidden = self._ground(points)
         colour = None if self.colour is None else self.colour.to(image)
-        views = sample(image, points, levels, mirror=self.mirror, hidden=hidden, colour=colour, ground=ground)
+        views = sample(image, points, levels, mirror=self.mirror is not None, hidden=hidden, colour=colour, ground=ground)
         return views.flatten(0, 1)
 
     def _ground(self, points: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """What lies over the picture and around it, (n, 3, S, S), and from 1 on where it hides it, (n, S, S)."""
         ground = None if self.noise is None else self._noise().to(points)
         hidden = None
-        if not self.mirror:
+        if self.mirror is None or not self.mirror.all():
             hidden = outside(points)
+            if self.mirror is not None:
+                hidden *= 1 - self.mirror.to(points)[:, None, None]
             past, fill = hidden[:, None], self._coloured_fill().to(points)
             ground = past * fill if ground is None else ground.addcmul_(past, fill)
         if self.holes is not None:
@@ -134,15 +138,15 @@ def crops(
     noise: float = 0.1,
     erase: float = 0.3,
     late: tuple[float, float] | None = None,
-    mirror: bool = False,
+    mirror: float = 0.0,
 ) -> Cutouts:
     """`count` random views: a share `wide` shows the whole picture at its true aspect, the others zoom in.
 
     zoom: range of a close view's side, as a share of the picture's shorter side; `late` is the range at the end of the
     run, and the range moves from one to the other.  turn: degrees either way.  perspective: shift of the corners, as
     a share of the side.  jitter: largest change of hue (in half turns) and brightness, and twice that of saturation.
-    noise: largest standard deviation.  erase: the share of views with a hole.  mirror: outside the picture lies its
-    mirror image instead of a random grey.  The mix is pixray's; affine, perspective, jitter and holes are VQGAN+CLIP's.
+    noise: largest standard deviation.  erase: the share of views with a hole.  mirror: the share of views to which its
+    mirror image lies outside the picture, instead of a random grey.  The mix is pixray's; affine, perspective, jitter and holes are VQGAN+CLIP's.
     """
 
     def cut(tick: Tick, side: int) -> Windows:
@@ -155,7 +159,7 @@ def crops(
             extent=torch.where(is_far, 1 + 0.15 * size, low + (high - low) * size),
             far=is_far,
             shape=_shapes(roll(count, 10), turn, perspective),
-            mirror=mirror,
+            mirror=_mirrored(tick, count, mirror),
             fill=roll(count, 1).expand(-1, 3),
             colour=_colours(roll(3, count), jitter),
             noise=_noise(tick, side, roll(count, 3), noise),
@@ -169,7 +173,7 @@ def patches(count: int, *, extent: float = 0.25, perspective: float = 0.5) -> Cu
     """`count` close views, each `extent` of the shorter side, bent in perspective: CLIPstyler's patches, which however
     see black where they bend out of the picture; here they see its mirror image."""
     clean = {"turn": 0.0, "jitter": 0.0, "noise": 0.0, "erase": 0.0}
-    return crops(count, zoom=(extent, extent), wide=0.0, perspective=perspective, mirror=True, **clean)
+    return crops(count, zoom=(extent, extent), wide=0.0, perspective=perspective, mirror=1.0, **clean)
 
 
 def on(colour: Tensor, cutouts: Cutouts) -> Cutouts:
@@ -202,6 +206,12 @@ def _colours(dice: Tensor, jitter: float) -> Tensor | None:
         return None
     hue, saturation, gain = (dice * 2 - 1) * jitter
     return jitter_matrices(hue * math.pi, 1 + 2 * saturation, 1 + gain)
+
+
+def _mirrored(tick: Tick, count: int, share: float) -> Tensor | None:
+    if not share:
+        return None
+    return (torch.rand(count, generator=tick.rng) < share).float() if share < 1 else torch.ones(count)
 
 
 def _noise(tick: Tick, side: int, dice: Tensor, noise: float) -> tuple[Tensor, Tensor, Tensor] | None:

@@ -18,7 +18,7 @@ from clipguide.canvases.averaged import Averaged
 from clipguide.canvases.confined import Confined
 from clipguide.canvases.vqgan import Choice, Latent
 from clipguide.core import Canvas, Step, Term, Tick
-from clipguide.cutouts import crops
+from clipguide.cutouts import MIRROR, crops
 from clipguide.errors import UserError
 from clipguide.loop import COOLING, Rate, run_leg
 from clipguide.losses.guidance import guidance
@@ -159,7 +159,7 @@ def studio(brief: Brief, settings: Imagery, models: Models) -> Studio:
     """Opens the networks and the photo.  UserError for what is not there, or for a mask without a photo."""
     models.vqgan(settings.vqgan)  # a wrong name is refused before anything is made
     judges = models.judges(settings.clip)
-    terms = guidance(brief, settings, judges, crops(settings.cutouts, wide=settings.wide))
+    terms = guidance(brief, settings, judges, crops(settings.cutouts, wide=settings.wide, mirror=MIRROR))
     photo = None if brief.init is None else images.read(brief.init, brief.size).to(models.device)
     return Studio(brief, settings, models, terms, photo, _mask(photo, settings, models))
 

@@ -16,7 +16,7 @@ from clipguide.brief import Brief
 from clipguide.canvases.averaged import Averaged
 from clipguide.canvases.fourier import Fourier
 from clipguide.core import Step
-from clipguide.cutouts import crops
+from clipguide.cutouts import MIRROR, crops
 from clipguide.loop import run_leg
 from clipguide.losses.guidance import guidance
 from clipguide.stages import Leg, staged
@@ -42,7 +42,7 @@ def underpainted(
     def paint(leg: Leg) -> Iterator[Step]:
         calm = settings.model_copy(update={"smooth": SMOOTH})
         first = first_picture(brief, settings, models)
-        terms = guidance(brief, calm, models.judges(settings.clip), crops(settings.cutouts, wide=WIDE, mirror=True))
+        terms = guidance(brief, calm, models.judges(settings.clip), crops(settings.cutouts, wide=WIDE, mirror=MIRROR))
         terms += held(first, brief, settings)
         return run_leg(Averaged(waves(brief, leg, first), AVERAGE), terms, leg, settings, models)
 

@@ -17,7 +17,7 @@ CUTOUTS = {
     "late zoom": (crops(5, late=(0.2, 0.3)), 5),
     "all whole": (crops(4, wide=1.0), 4),
     "none whole": (crops(4, wide=0.0), 4),
-    "mirrored": (crops(4, mirror=True), 4),
+    "mirrored": (crops(4, mirror=1.0), 4),
     "patches": (patches(6), 6),
 }
 CLEAN = {"turn": 0.0, "perspective": 0.0, "jitter": 0.0, "noise": 0.0, "erase": 0.0}
@@ -143,13 +143,13 @@ def test_views_turn_flip_bend_and_change_colour():
     flips = seen(crops(40, wide=0.0, **CLEAN), image)[:, 0].diff(dim=2).mean((1, 2)) < 0
     assert 8 < flips.sum() < 32
     for change in ({}, {"turn": 30.0}, {"perspective": 0.4}):
-        views = seen(crops(20, wide=0.0, mirror=True, **(CLEAN | change)), image)
+        views = seen(crops(20, wide=0.0, mirror=1.0, **(CLEAN | change)), image)
         slant = views[:, 0].diff(dim=1).abs().mean()
         assert slant > 1e-3 if change else slant < 1e-6
     grey = torch.full((1, 3, 32, 32), 0.5)
     coloured = seen(crops(20, **(CLEAN | {"jitter": 0.2})), grey)
     assert coloured.mean((2, 3)).std() > 0.01
-    noisy = seen(crops(20, wide=0.0, mirror=True, **(CLEAN | {"noise": 0.2})), grey)
+    noisy = seen(crops(20, wide=0.0, mirror=1.0, **(CLEAN | {"noise": 0.2})), grey)
     deviation = noisy.std((1, 2, 3))
     assert 0.0 < deviation.min() < 0.05 and 0.1 < deviation.max() < 0.25 and (noisy.mean() - 0.5).abs() < 0.02
     assert not torch.equal(noisy[0] - noisy[0].mean(), noisy[1] - noisy[1].mean())
@@ -157,7 +157,7 @@ def test_views_turn_flip_bend_and_change_colour():
 
 def test_holes_hide_a_part_of_some_views():
     white = torch.ones(1, 3, 32, 32)
-    views = seen(crops(60, wide=0.0, mirror=True, **(CLEAN | {"erase": 0.3})), white)
+    views = seen(crops(60, wide=0.0, mirror=1.0, **(CLEAN | {"erase": 0.3})), white)
     hidden = (views == 0.5).float().mean((1, 2, 3))
     assert 8 <= (hidden > 0).sum() <= 30
     assert hidden.max() < 0.25 and hidden[hidden > 0].min() > 0.01

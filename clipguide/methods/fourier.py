@@ -12,7 +12,7 @@ from clipguide.brief import Brief
 from clipguide.canvases.averaged import Averaged
 from clipguide.canvases.fourier import Fourier
 from clipguide.core import Step
-from clipguide.cutouts import crops
+from clipguide.cutouts import MIRROR, crops
 from clipguide.loop import follow
 from clipguide.losses.guidance import guidance
 from clipguide.weights import Models
@@ -32,7 +32,7 @@ class Settings(Begun):
 
 def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     """Yields the steps; see `core.optimise`."""
-    judges, cutouts = models.judges(settings.clip), crops(settings.cutouts, wide=settings.wide, mirror=True)
+    judges, cutouts = models.judges(settings.clip), crops(settings.cutouts, wide=settings.wide, mirror=MIRROR)
     spectrum = Fourier(
         brief.size,
         rng=brief.rng(),
