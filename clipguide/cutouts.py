@@ -78,7 +78,8 @@ class Windows:
         points = window_points(corners.to(image), self.side)
         ground, hidden = self._ground(points)
         colour = None if self.colour is None else self.colour.to(image)
-        views = sample(image, points, levels, mirror=self.mirror is not None, hidden=hidden, colour=colour, ground=ground)
+        folded = self.mirror is not None
+        views = sample(image, points, levels, mirror=folded, hidden=hidden, colour=colour, ground=ground)
         return views.flatten(0, 1)
 
     def _ground(self, points: Tensor) -> tuple[Tensor | None, Tensor | None]:
@@ -145,8 +146,9 @@ def crops(
     zoom: range of a close view's side, as a share of the picture's shorter side; `late` is the range at the end of the
     run, and the range moves from one to the other.  turn: degrees either way.  perspective: shift of the corners, as
     a share of the side.  jitter: largest change of hue (in half turns) and brightness, and twice that of saturation.
-    noise: largest standard deviation.  erase: the share of views with a hole.  mirror: the share of views to which its
-    mirror image lies outside the picture, instead of a random grey.  The mix is pixray's; affine, perspective, jitter and holes are VQGAN+CLIP's.
+    noise: largest standard deviation.  erase: the share of views with a hole.  mirror: the share of
+    views to which its mirror image lies outside the picture, instead of a random grey.  The mix is pixray's; affine,
+    perspective, jitter and holes are VQGAN+CLIP's.
     """
 
     def cut(tick: Tick, side: int) -> Windows:

@@ -138,6 +138,13 @@ def test_a_view_that_shrinks_the_picture_does_not_alias():
     assert (view - 0.5).abs().max() < 0.02
 
 
+def test_a_share_of_the_views_sees_the_mirror_image_outside():
+    red = torch.tensor([1.0, 0.0, 0.0])[:, None, None].expand(1, 3, 32, 32)
+    corners = seen(crops(200, wide=1.0, mirror=0.5, **CLEAN), red)[:, 1, 0, 0]  # green lies in the grey fill alone
+    assert 60 < (corners < 0.02).sum() < 160
+    assert (seen(crops(50, wide=1.0, mirror=1.0, **CLEAN), red)[:, 1] == 0).all()
+
+
 def test_views_turn_flip_bend_and_change_colour():
     image = places((64, 64))
     flips = seen(crops(40, wide=0.0, **CLEAN), image)[:, 0].diff(dim=2).mean((1, 2)) < 0
