@@ -69,9 +69,9 @@ class Page:
             count = steps_control(self.studio)
             side = gr.Slider(64, 1024, 256, step=GRID, label="Longer side, px", interactive=True, elem_id="side")
         with gr.Row(equal_height=True):
-            aspect = gr.Dropdown(list(ASPECTS), value="square", label="Shape", min_width=110, interactive=True)
-            seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=110, interactive=True, elem_id="seed")
-            self.dice = gr.Button("⚄ Roll", scale=0, min_width=96, elem_id="dice")
+            aspect = gr.Dropdown(list(ASPECTS), value="square", label="Shape", min_width=100, interactive=True)
+            seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=90, interactive=True, elem_id="seed")
+            self.dice = gr.Button("⚄ Roll", scale=0, min_width=90, elem_id="dice")
         with gr.Accordion("Advanced settings", open=False, elem_id="advanced") as self.advanced:
             self.unfolded = gr.HTML("", visible=False)  # not empty once the fold was opened
             self.own = gr.Column()  # of the method's own settings

@@ -66,7 +66,7 @@ class Server:
 
     def stop(self) -> None:
         self._process.terminate()
-        self._process.wait(60)
+        self._process.wait(PATIENCE)
 
 
 @contextmanager
