@@ -134,8 +134,8 @@ def _lookup(points: Tensor, starts: Tensor, sides: Tensor, whole: Tensor) -> Ten
 
 
 def _folded(points: Tensor) -> Tensor:
-    """Coordinates past an edge of the unit square come back as in a mirror."""
-    return 1 - ((points % 2) - 1).abs()
+    """Coordinates past an edge of the unit square come back as in a mirror, from as far as a square away."""
+    return (points.abs() - 1).abs_().neg_().add_(1)  # a remainder would serve any distance, at ten times the cost
 
 
 def _halved(image: Tensor) -> Tensor:
