@@ -16,7 +16,7 @@ from clipguide.brief import Brief
 from clipguide.canvases.averaged import Averaged
 from clipguide.canvases.fourier import Fourier
 from clipguide.core import Step
-from clipguide.cutouts import MIRROR, crops
+from clipguide.cutouts import crops
 from clipguide.loop import run_leg
 from clipguide.losses.guidance import guidance
 from clipguide.stages import Leg, staged
@@ -25,6 +25,7 @@ from clipguide.weights import Models
 # the defaults of the method `fourier`
 SPECTRUM = {"lr": 0.1, "contrast": 0.05}
 COARSE, FINE_AT, AVERAGE, WIDE, SMOOTH = 0.08, 0.6, 0.9, 0.8, 0.5
+MIRROR = 1.0  # large forms count here, and scenes come out best so (by eye)
 
 
 class Underpainted(Begun):
