@@ -143,12 +143,11 @@ def crops(
 ) -> Cutouts:
     """`count` random views: a share `wide` shows the whole picture at its true aspect, the others zoom in.
 
-    zoom: range of a close view's side, as a share of the picture's shorter side; `late` is the range at the end of the
-    run, and the range moves from one to the other.  turn: degrees either way.  perspective: shift of the corners, as
-    a share of the side.  jitter: largest change of hue (in half turns) and brightness, and twice that of saturation.
-    noise: largest standard deviation.  erase: the share of views with a hole.  mirror: the share of
-    views to which its mirror image lies outside the picture, instead of a random grey.  The mix is pixray's; affine,
-    perspective, jitter and holes are VQGAN+CLIP's.
+    zoom: range of a close view's side, as a share of the picture's shorter side; it moves to `late` by the end of the
+    run.  turn: degrees either way.  perspective: shift of the corners, as a share of the side.  jitter: largest change
+    of hue (in half turns) and brightness, and twice that of saturation.  noise: largest standard deviation.  erase: the
+    share of views with a hole.  mirror: the share of views to which its mirror image lies outside the picture, instead
+    of a random grey.  The mix is pixray's; affine, perspective, jitter and holes are VQGAN+CLIP's.
     """
 
     def cut(tick: Tick, side: int) -> Windows:

@@ -153,6 +153,6 @@ def test_bad_settings_are_refused_in_one_line(settings, said):
 
 
 def test_a_border_is_drawn():
-    values = {"steps": 25, "size": (32, 32), "cutouts": 2, "lr": 0.2, "palette": "any", "cell": 2}
+    values = {"steps": 40, "size": (32, 32), "cutouts": 2, "lr": 0.2, "palette": "any", "cell": 2}
     made = api.generate("a castle", method="pixelart", models=TinyModels(), border=50, border_colour="red", **values)
     assert (made.tensor[..., 0, :].mean((0, 2)) - torch.tensor([1.0, 0, 0])).abs().max() < 0.2
