@@ -34,8 +34,8 @@ CODES: dict[str, type[Latent]] = {"latent": Latent, "choice": Choice}
 PRESETS: dict[str, dict[str, Any]] = {
     "draft": {"steps": 60, "cutouts": 4},
     "normal": {},
-    "better": {"steps": 250, "cutouts": 16, "starts": 8},
-    "best": {"steps": 500, "cutouts": 32, "starts": 16},
+    "better": {"steps": 250, "cutouts": 16, "throws": 32},
+    "best": {"steps": 500, "cutouts": 32, "throws": 64},
 }
 
 
@@ -43,7 +43,7 @@ class Imagery(Begun):
     presets: ClassVar = PRESETS
 
     preset: Literal["draft", "normal", "better", "best"] = Field(
-        "normal", description="sets steps, cutouts and starts, where they are not given"
+        "normal", description="sets steps, cutouts and throws, where they are not given"
     )
     vqgan: str = Field("vqgan-mini", description="the VQGAN that draws: its name, a folder, or taming's .ckpt file")
     cutouts: int = Field(9, ge=1, le=1024, description="views of the picture that CLIP judges in a step")
@@ -91,7 +91,7 @@ class Studio:
         """Begins with the photo, or with the best of so many random starts."""
         rng = self.brief.rng()
         best = self._drawn(rng, shrink)
-        if self.photo is not None or self.settings.starts == 1:
+        if self.photo is not None or self.settings.start == "forward" or self.settings.starts == 1:
             return best
         judges, highest = self.models.judges(self.settings.clip), None
         scorer = Scorer(judges, told(self.brief.prompts, 0.0))

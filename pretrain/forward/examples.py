@@ -15,7 +15,7 @@ from torch import Tensor
 
 from clipguide.encoders import ClipEncoder
 from clipguide.errors import UserError
-from pretrain.data.shards import read_shards
+from pretrain.data.shards import read_shards, shards_in
 from pretrain.feed import english, read_picture
 
 PICTURES, TEXTS, INDEX = "pictures.npy", "texts.npy", "index.json"
@@ -65,6 +65,8 @@ def _make(folder: Path, shards: Sequence[Path], encoder: ClipEncoder, side: int)
     from tqdm import tqdm
 
     pictures, captions, whole, numbers = [], [], [], {}
+    for shard in shards:
+        shards_in(shard)  # refuses a wrong folder before a bar is drawn
     for shard in shards:
         for data, told in tqdm(read_shards(shard), str(shard)):
             if not (words := english(told)):
