@@ -14,7 +14,7 @@ from torch import Tensor
 from clipguide.beginning import Begun, first_picture, held
 from clipguide.brief import Brief
 from clipguide.canvases.averaged import Averaged
-from clipguide.canvases.fourier import Fourier
+from clipguide.canvases.fourier import MARGIN, Fourier
 from clipguide.core import Step
 from clipguide.cutouts import crops
 from clipguide.loop import run_leg
@@ -55,7 +55,7 @@ def waves(brief: Brief, leg: Leg, picture: Tensor | None = None) -> Fourier:
     """A spectrum that grows from coarse to fine within this leg, from a picture (B, 3, H, W) or from noise."""
     start, end = leg.span
     detail = (COARSE, start + FINE_AT * (end - start))
-    made = Fourier(brief.size, rng=brief.rng(), batch=brief.batch, detail=detail, **SPECTRUM)
+    made = Fourier(brief.size, rng=brief.rng(), batch=brief.batch, detail=detail, margin=MARGIN, **SPECTRUM)
     if picture is not None:
         made.load(picture)
     return made

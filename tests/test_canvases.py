@@ -25,6 +25,7 @@ CANVASES = {
     "pixels": lambda size, rng, batch=1: Pixels(size, rng=rng, batch=batch, lr=0.05),
     "fourier": lambda size, rng, batch=1: Fourier(size, rng=rng, batch=batch, lr=0.1),
     "coarse to fine": lambda size, rng, batch=1: Fourier(size, rng=rng, batch=batch, detail=(0.1, 0.5), lr=0.1),
+    "with a margin": lambda size, rng, batch=1: Fourier(size, rng=rng, batch=batch, margin=0.125, lr=0.1),
     "averaged pixels": lambda size, rng, batch=1: Averaged(Pixels(size, rng=rng, batch=batch, lr=0.05), 0.8),
     "averaged fourier": lambda size, rng, batch=1: Averaged(Fourier(size, rng=rng, batch=batch, lr=0.1), 0.8),
     "grid": lambda size, rng, batch=1: Grid(cells("square", size, 1), rng=rng, batch=batch, lr=0.1),
@@ -158,6 +159,21 @@ def test_coarse_waves_come_first_and_a_preview_shows_what_was_reached():
     assert early < 0.8 * later < 0.9 * full and full == pytest.approx(roughness(9))
     roughness(2)
     assert roughness(10, preview=True) == pytest.approx(roughness(2))
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.125])
+def test_with_a_margin_the_bottom_does_not_show_at_the_top(margin):
+    canvas = Fourier((64, 64), rng=rng(), detail=(0.1, 0.5), margin=margin)
+    ramp = torch.linspace(0.1, 0.9, 64)[:, None].expand(1, 3, 64, 64)
+    canvas.load(ramp)
+    top = float(canvas.render(make_tick(0)).image.detach()[..., 0, :].mean())
+    assert top < 0.15 if margin else top > 0.3
+
+
+def test_a_margin_is_never_as_large_as_the_picture():
+    canvas = Fourier((256, 8), rng=rng(), margin=0.125)
+    canvas.load(torch.rand(1, 3, 8, 256))
+    assert canvas.render(make_tick()).image.shape == (1, 3, 8, 256)
 
 
 def test_a_fourier_step_moves_coarse_and_fine_alike():

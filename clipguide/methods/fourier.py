@@ -10,7 +10,7 @@ from clipguide import images
 from clipguide.beginning import Begun, first_picture, held
 from clipguide.brief import Brief
 from clipguide.canvases.averaged import Averaged
-from clipguide.canvases.fourier import Fourier
+from clipguide.canvases.fourier import MARGIN, Fourier
 from clipguide.core import Step
 from clipguide.cutouts import MIRROR, crops
 from clipguide.loop import follow
@@ -40,6 +40,7 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
         batch=brief.batch,
         decay=settings.decay,
         contrast=settings.contrast,
+        margin=MARGIN,
         detail=(settings.coarse, 0.0 if brief.init else settings.fine_at),  # a photo shows whole at once
     )
     first = first_picture(brief, settings, models)
