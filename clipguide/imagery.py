@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -114,15 +114,17 @@ class Studio:
             latent.load(STARTS[self.settings.start](self.brief.size, self.brief.batch, rng))
         return latent
 
-    def optimise(self, latent: Latent, leg: Leg, lr_scale: Rate = COOLING) -> Iterator[Step]:
-        """Follows the terms through the codes, held to the mask."""
+    def optimise(
+        self, latent: Latent, leg: Leg, lr_scale: Rate = COOLING, more: Sequence[Term] = ()
+    ) -> Iterator[Step]:
+        """Follows the terms, and `more` of them, through the codes, held to the mask."""
         canvas: Canvas = Averaged(latent, self.settings.average)
         if self.mask is not None:
             canvas = Confined(canvas, self.photo, self.mask)
-        terms = self.terms
+        terms = [*self.terms, *more]
         if self.settings.near:
             unit = float(self.models.vqgan(self.settings.vqgan).codebook.std())
-            terms = [*terms, Term("near the start", near(unit), self.settings.near)]
+            terms.append(Term("near the start", near(unit), self.settings.near))
         yield from run_leg(canvas, terms, leg, self.settings, self.models, lr_scale=lr_scale)
 
     def picture(self, steps: int) -> list[Stage]:
@@ -133,7 +135,7 @@ class Studio:
             return [(few, self._spectrum), (steps - few, self._codes(1))]
         grow = min(settings.grow, _doublings(self.brief.size, self.models.vqgan(settings.vqgan).factor)) if few else 0
         small = [(few // grow, self._codes(2 ** (grow - number))) for number in range(grow)]
-        return [*small, (steps - sum(count for count, _ in small), self._codes(1))]
+        return [*small, (steps - sum(count for count, _ in small), self._codes(1, hold=not few))]
 
     def _spectrum(self, leg: Leg) -> Iterator[Step]:
         """Waves, the coarse ones first; from what a network draws of the prompt, or from noise."""
@@ -142,7 +144,12 @@ class Studio:
         terms = [*self.terms, *held(first, self.brief, self.settings)]
         yield from run_leg(canvas, terms, leg, self.settings, self.models)
 
-    def _codes(self, shrink: int) -> Callable[[Leg], Iterator[Step]]:
+    def _codes(self, shrink: int, hold: bool = False) -> Callable[[Leg], Iterator[Step]]:
+        """Codes from the picture of the stage before or, in the first one, from the start.
+
+        hold: to what a network drew of the prompt, if the picture began with that.
+        """
+
         def run(leg: Leg) -> Iterator[Step]:
             if leg.picture is None and leg.resume is None:
                 latent = self.first(shrink)
@@ -150,7 +157,8 @@ class Studio:
                 latent = self.latent(self.brief.rng(), shrink)
                 if leg.picture is not None:
                     latent.load(leg.picture)
-            yield from self.optimise(latent, leg)
+            begun = first_picture(self.brief, self.settings, self.models) if hold else None
+            yield from self.optimise(latent, leg, more=held(begun, self.brief, self.settings))
 
         return run
 

@@ -84,3 +84,12 @@ def test_a_method_begins_with_it(models, method):
         return next(plan.steps(models)).image.detach().clone()
 
     assert not torch.equal(first("forward"), first("noise"))
+
+
+@pytest.mark.parametrize("coarse", [0.0, 0.5])
+def test_vqgan_is_held_to_it_with_and_without_coarse_steps(models, coarse):
+    settings = {"steps": 2, "cutouts": 2, "size": "32x32", "coarse": coarse}
+    held_, free = (
+        next(api.plan(["a castle"], "vqgan", {**settings, "hold": hold}).steps(models)).losses for hold in (2.0, 0.0)
+    )
+    assert held_.keys() - free.keys() == {"begun"}
