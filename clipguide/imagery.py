@@ -114,9 +114,7 @@ class Studio:
             latent.load(STARTS[self.settings.start](self.brief.size, self.brief.batch, rng))
         return latent
 
-    def optimise(
-        self, latent: Latent, leg: Leg, lr_scale: Rate = COOLING, more: Sequence[Term] = ()
-    ) -> Iterator[Step]:
+    def optimise(self, latent: Latent, leg: Leg, lr_scale: Rate = COOLING, more: Sequence[Term] = ()) -> Iterator[Step]:
         """Follows the terms, and `more` of them, through the codes, held to the mask."""
         canvas: Canvas = Averaged(latent, self.settings.average)
         if self.mask is not None:
