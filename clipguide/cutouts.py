@@ -30,7 +30,7 @@ class Windows:
 
     place: (n, 2) in [0, 1], from one edge of the picture to the other.  extent: (n,) the window's side as a share of
     the picture's longer side where `far` (n,) holds, of its shorter side elsewhere.  shape: (n, 4, 2) the corners
-    about 0 of a window of side 1.  fill: (n, 3) what lies outside.
+    about 0 of a window of side 1.  fill: (n, 3) what lies outside, and in the hole.
     """
 
     side: int
@@ -83,32 +83,37 @@ class Windows:
         return views.flatten(0, 1)
 
     def _ground(self, points: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """What lies over the picture and around it, (n, 3, S, S), and from 1 on where it hides it, (n, S, S)."""
-        ground = None if self.noise is None else self._noise().to(points)
-        hidden = None
-        if self.mirror is None or not self.mirror.all():
-            hidden = outside(points)
-            if self.mirror is not None:
-                hidden *= 1 - self.mirror.to(points)[:, None, None]
+        """What lies over the picture and around it, (n, 3, S, S), and 1 where it hides it, (n, S, S)."""
+        ground = None if self.noise is None else self._noise(points)
+        hidden = self._hidden(points)
+        if hidden is not None:
             past, fill = hidden[:, None], self._coloured_fill().to(points)
             ground = past * fill if ground is None else ground.addcmul_(past, fill)
-        if self.holes is not None:
-            hole = self._hole().to(points)
-            ground = points.new_zeros(self.count, 3, self.side, self.side) if ground is None else ground
-            ground.lerp_(points.new_full((), 0.5).expand_as(ground), hole[:, None])
-            hidden = hole if hidden is None else hidden + hole
         return ground, hidden
+
+    def _hidden(self, points: Tensor) -> Tensor | None:
+        """(n, S, S), 1 past the picture's edges and in the hole, 0 elsewhere."""
+        hole = None if self.holes is None else self._hole().to(points)
+        if self.mirror is not None and self.mirror.all():
+            return hole
+        past = outside(points)
+        if self.mirror is not None:
+            past *= 1 - self.mirror.to(points)[:, None, None]
+        return past if hole is None else torch.maximum(past, hole)
 
     def _coloured_fill(self) -> Tensor:
         """(n, 3, 1, 1)."""
         fill = self.fill[..., None]
         return (fill if self.colour is None else self.colour @ fill)[..., None]
 
-    def _noise(self) -> Tensor:
+    def _noise(self, like: Tensor) -> Tensor:
         """(n, 3, S, S)."""
         sheet, offsets, scales = self.noise
-        everywhere = sheet.unfold(1, self.side, 1).unfold(2, self.side, 1).movedim(0, 2)  # (margin + 1) ** 2 places
-        return everywhere[offsets[:, 1], offsets[:, 0]].mul_(scales[:, None, None, None])
+        sheet, side = sheet.to(like), self.side
+        noise = like.new_empty(self.count, 3, side, side)
+        for view, (x, y), scale in zip(noise, offsets.tolist(), scales.tolist(), strict=True):
+            torch.mul(sheet[:, y : y + side, x : x + side], scale, out=view)  # in one pass, which gathering is not
+        return noise
 
     def _hole(self) -> Tensor:
         """(n, S, S), 1 in the hole and 0 elsewhere."""

@@ -165,7 +165,7 @@ def test_views_turn_flip_bend_and_change_colour():
 def test_holes_hide_a_part_of_some_views():
     white = torch.ones(1, 3, 32, 32)
     views = seen(crops(60, wide=0.0, mirror=1.0, **(CLEAN | {"erase": 0.3})), white)
-    hidden = (views == 0.5).float().mean((1, 2, 3))
+    hidden = (views < 0.999).float().mean((1, 2, 3))
     assert 8 <= (hidden > 0).sum() <= 30
     assert hidden.max() < 0.25 and hidden[hidden > 0].min() > 0.01
 

@@ -262,6 +262,11 @@ def test_smoothness_measures_steps_of_colour():
     assert float(judged(smooth(), torch.full((1, 3, 8, 8), 0.7))[0]) == pytest.approx(0, abs=1e-6)
 
 
+def test_the_slope_of_smoothness_is_that_of_its_value():
+    image = torch.rand(2, 3, 5, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(3)).requires_grad_()
+    assert torch.autograd.gradcheck(lambda image: 3 * smooth()(Scene({"image": image}, make_tick(), {})), image)
+
+
 def test_what_is_known_of_a_source_is_kept_until_the_source_changes():
     seen = []
     known = kept(lambda source: seen.append(source) or source.mean() * torch.ones((), requires_grad=True))

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 AWAY = 4.0  # moves a place off the picture, which reaches from -1 to 1
-STRIPS = 4  # torch shares the lookup among its threads by pictures, so one picture is given to it in strips
+STRIPS = 4, 3, 2, 1  # torch shares the lookup among its threads by pictures: one is given to it in so many strips
 
 
 def homographies(corners: Tensor) -> Tensor:
@@ -97,16 +97,29 @@ class _Seen(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         places, colour = ctx.saved_tensors
         count, side = places.shape[:2]
-        gradient = gradient.reshape(count, 3, -1).contiguous()
-        if colour is not None:
-            gradient = colour.mT @ gradient
-        strips = next(number for number in (STRIPS, 2, 1) if count * side % number == 0)
-        planes = gradient.view(count, -1, side, side).transpose(0, 1).reshape(-1, strips, count * side // strips, side)
-        blank = gradient.new_zeros(()).expand(strips, planes.shape[0], *ctx.shape[2:])  # only for the places' gradient
+        strips = next(number for number in STRIPS if count % number == 0)
+        planes = _planes(gradient.flatten(3), colour, strips).view(strips, -1, count // strips * side, side)
+        blank = gradient.new_zeros(()).expand(strips, planes.shape[1], *ctx.shape[2:])  # only for the places' gradient
         total, _ = torch.ops.aten.grid_sampler_2d_backward(
-            planes.transpose(0, 1), blank, places.reshape(strips, -1, side, 2), 0, 0, False, [True, False]
+            planes, blank, places.reshape(strips, -1, side, 2), 0, 0, False, [True, False]
         )
         return total.sum(0).view(ctx.shape), None, None, None
+
+
+def _planes(gradient: Tensor, colour: Tensor | None, strips: int) -> Tensor:
+    """(n, 3, B, P) -> (strips, 3, B, n / strips, P), back through `colour` (n, 3, 3).
+
+    One product a view: it reads channels wherever they lie and writes planes, so nothing is copied in between.
+    """
+    count, _, batch, pixels = gradient.shape
+    planes = gradient.new_empty(strips, 3, batch, count // strips, pixels)
+    if colour is None:
+        return planes.copy_(gradient.unflatten(0, (strips, -1)).permute(0, 2, 3, 1, 4))
+    for view in range(count):
+        strip, row = divmod(view, count // strips)
+        for one in range(batch):
+            torch.mm(colour[view].mT, gradient[view, :, one], out=planes[strip, :, one, row])
+    return planes
 
 
 def _atlas(image: Tensor, levels: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
