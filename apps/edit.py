@@ -72,8 +72,8 @@ class Page:
 
     def _result(self) -> None:
         with gr.Row():
-            self.start = gr.Button("Start", variant="primary", elem_id="edit-start", scale=2, min_width=140)
-            self.stop = gr.Button("Stop", interactive=False, elem_id="edit-stop", min_width=100)
+            self.start = gr.Button(stage.START, variant="primary", elem_id="edit-start", scale=2, min_width=140)
+            self.stop = gr.Button(stage.STOP, interactive=False, elem_id="edit-stop", min_width=100)
         self.stage = gr.HTML(
             stage.EMPTY.replace("Say what you want to see", "Choose a photo"), padding=False, elem_id="edit-stage"
         )

@@ -50,8 +50,8 @@ class Page:
             elem_id="prompt",
         )
         with gr.Row():
-            self.start = gr.Button("Start", variant="primary", elem_id="start", scale=2, min_width=140)
-            self.stop = gr.Button("Stop", interactive=False, elem_id="stop", min_width=100)
+            self.start = gr.Button(stage.START, variant="primary", elem_id="start", scale=2, min_width=140)
+            self.stop = gr.Button(stage.STOP, interactive=False, elem_id="stop", min_width=100)
         with gr.Accordion("Leave out, image prompts, start image", open=False) as self.more:
             negative = gr.Textbox(label="Leave out", placeholder="text | blurry", max_lines=2, interactive=True)
             with gr.Row():

@@ -37,6 +37,11 @@ class Work:
     def over(self) -> bool:
         return self.state in ("done", "stopped", "failed")
 
+    @property
+    def news(self) -> tuple:
+        """What a page shows as soon as it changes."""
+        return (self.state,)
+
     def become(self, state: str, error: str = "") -> None:
         self.state, self.error = state, error
         self.version += 1
@@ -62,6 +67,10 @@ class Job(Work):
         self.scores = [(entry["step"], entry["score"]) for entry in run.log() if entry["score"] is not None]
         self.step, self.total = 0, getattr(planned.settings, "steps", 0)
         self._began: tuple[int, float] | None = None  # (step, time) at the first frame here
+
+    @property
+    def news(self) -> tuple:
+        return self.state, self.image is not None
 
     @property
     def score(self) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import html
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -17,11 +18,13 @@ from apps.studio import Studio
 from clipguide import images
 from clipguide.runs import Run
 
-FRAME_SECONDS = 0.4  # between looks at a job: a frame costs 14 ms, a step of a small picture 200
+FRAME_SECONDS = 0.4  # between looks at a job
+SHARE = 1 / 30  # of the time, that the frames of a page may take
 MAX_LIVE = 512  # px of the longer side of a live frame
 MAX_INLINE = 3 << 20  # bytes of a PNG shown as it is
 PRODUCTS = (".svg", ".mp4", ".gif", ".obj", ".ply", ".glb")
 CURVE = (320, 72)  # px of the score curve
+START, STOP = "Start", "Stop"  # the labels of the buttons of every stage
 
 
 def blank(said: str, name: str = "No picture yet") -> str:
@@ -42,12 +45,15 @@ def downloads(**told: Any) -> gr.File:
 async def follow(job: Job, studio: Studio) -> AsyncIterator[tuple]:
     """Stage, run, Start, Stop and the files, each time that something of them has changed.
 
-    Every yield says all of it: of two that come at once the page may show the second alone.
+    A new state says all of it: of two yields that come at once the page may show the second alone.  The frames after it
+    send plain values, for which Gradio does little; for each update, `gr.skip()` too, it makes a whole new component.
     """
-    running = gr.update(interactive=False), gr.update(interactive=True), gr.update(visible=False)
-    view = gr.skip()
+    running = job.name, gr.update(interactive=False), gr.update(interactive=True), gr.update(visible=False)
+    unchanged = gr.skip(), START, STOP, None  # for the run, which is no component, skipping costs nothing
+    view, state = gr.skip(), ""
     async for view in watch(job, studio):
-        yield view, job.name, *running
+        told, state = unchanged if job.state == state else running, job.state
+        yield view, *told
     found = files(job.run, studio.screen)
     shown = gr.update(value=found, visible=bool(found))
     yield view, job.name, gr.update(interactive=True), gr.update(interactive=False), shown
@@ -69,14 +75,20 @@ async def watch(job: Job, studio: Studio) -> AsyncIterator[str]:
 
 
 async def changes(work: Work, runner: Runner) -> AsyncIterator[None]:
-    """Yields at once, and each time that there is something new to show, until the work is over."""
-    shown = None
+    """Yields at once, and each time that there is something new to show, until the work is over.
+
+    News are told at once.  Other frames wait for so long after the last one as keeps within `SHARE` what it took from
+    its yield until the next was asked for: to draw it here, and all that Gradio does to send it.
+    """
+    shown, news, due = None, None, 0.0
     while True:
         version = (work.version, runner.before(work) if work.state == "waiting" else 0)
         over = work.over
-        if version != shown:
+        began = time.monotonic()
+        if version != shown and (began >= due or work.news != news):
+            shown, news = version, work.news
             yield
-            shown = version
+            due = time.monotonic() + (time.monotonic() - began) / SHARE
         if over:
             return
         await asyncio.sleep(FRAME_SECONDS)

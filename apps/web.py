@@ -6,12 +6,14 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("MPLBACKEND", "agg")  # else Gradio has all of matplotlib imported at the first Start
 
 import gradio as gr
 from starlette.middleware import Middleware
@@ -20,7 +22,7 @@ from apps import batch_tab, compare, edit, history, http_api, make, models_tab, 
 from apps.guard import guards, loopback
 from apps.lazy import when_opened
 from apps.rest import Rest
-from apps.runner import Runner, affordable_workers
+from apps.runner import Runner, Work, affordable_workers
 from apps.safety import NsfwScreen, Screen
 from apps.studio import Studio
 from clipguide import api
@@ -159,18 +161,29 @@ def theme() -> gr.themes.Base:
     )
 
 
-def warm(models: Models) -> None:
-    """Draws one step of what most people ask for first, so that its networks are open."""
-    with contextlib.suppress(UserError):  # the first visitor is told
-        for _ in api.stream("a picture", models=models, steps=1):
-            pass
+class Warming(Work):
+    """One step of what most people ask for first, so that its networks are open."""
+
+    def do(self, models: Models) -> bool:
+        return all(True for _ in api.stream("a picture", models=models, steps=1))
+
+
+def warm(runner: Runner) -> None:
+    """Warms a worker up, in its own thread: glibc keeps the memory of each thread for that thread alone.
+
+    What fails here, the first visitor is told.
+    """
+    work = Warming("warming up")
+    runner.add(work)
+    while not work.over:
+        time.sleep(0.05)
 
 
 def main(serving: Serving) -> int:
     """Serves until Ctrl-C or SIGTERM; what is being drawn then can go on later."""
     studio = open_studio(serving)
-    warm(studio.models)
     try:
+        warm(studio.runner)
         launch(studio, serving)
     finally:
         studio.runner.close()
