@@ -19,6 +19,7 @@ COMMANDS = {
     "vqgan-evaluate": ("pretrain.vqgan.evaluate", "measure what a VQGAN loses"),
     "forward": ("pretrain.forward.run", "train the feed-forward start, or resume"),
     "forward-evaluate": ("pretrain.forward.evaluate", "does another CLIP recognise what it draws"),
+    "forward-retarget": ("pretrain.forward.retarget", "fold it to read another CLIP's texts"),
     "keep": ("pretrain.keep", "a trained CLIP gets a name that clipguide knows"),
     "evaluate": ("pretrain.evaluate.cli", "measure a CLIP"),
 }

@@ -14,7 +14,7 @@ from clipguide.errors import UserError
 from clipguide.models.forward import Forward, ForwardConfig, open_forward, write_forward
 from pretrain import stored
 from pretrain.data.shards import write_shard
-from pretrain.forward import evaluate, examples, run
+from pretrain.forward import evaluate, examples, retarget, run
 from pretrain.forward.train import RunConfig, nearest, start, train
 
 NETWORK = ForwardConfig(clip="tiny", embedding=16, dice=8, widths=(16, 16, 16, 8), style=32)
@@ -150,3 +150,21 @@ def test_a_run_leaves_a_network_a_checkpoint_and_a_sheet(tmp_path, pairs, encode
     assert (tmp_path / "checkpoint.pt").is_file()
     with Image.open(tmp_path / "sheets" / "000002.png") as sheet:
         assert sheet.width > 3 * sheet.height > 0
+
+
+def test_retargeted_it_draws_the_same_from_the_turned_embeddings_of_another_clip():
+    torch.manual_seed(0)
+    network, old, dice = Forward(NETWORK).eval(), F.normalize(torch.randn(400, 16), dim=1), torch.randn(400, 8)
+    new = F.normalize(old @ torch.linalg.qr(torch.randn(24, 24))[0][:16], dim=1)  # 24 numbers instead of 16
+    map_, likeness = retarget.fitted(new, old)
+    other = retarget.retargeted(network, map_, "other")
+    assert likeness > 0.999 and (other.config.clip, other.config.embedding) == ("other", 24)
+    with torch.no_grad():
+        torch.testing.assert_close(other(new, dice), network(old, dice), atol=0.01, rtol=0)
+
+
+def test_retarget_wants_captions(tmp_path):
+    (tmp_path / "a").mkdir()
+    write_shard(tmp_path / "a/x-00000.tar", [])
+    with pytest.raises(UserError, match="has 0 captions"):
+        retarget.captions(tmp_path / "a")
