@@ -44,11 +44,14 @@ class Server:
             port = free.getsockname()[1]
         self.address = f"http://127.0.0.1:{port}"
         words = ["app", "--port", str(port), "--runs", str(self.runs), "--workers", "1"]
-        log = (folder / "log").open("w")
+        self._log = folder / "log"
+        log = self._log.open("w")
         self._process = subprocess.Popen([sys.executable, "-m", "clipguide.cli", *words], stdout=log, stderr=log)
         until(self._answers, PATIENCE)
 
     def _answers(self) -> bool:
+        if self._process.poll() is not None:
+            raise RuntimeError(f"the server ended: {self._log.read_text()}")
         try:
             return bool(urllib.request.urlopen(self.address, timeout=10).read())
         except OSError:
