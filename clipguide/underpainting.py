@@ -24,7 +24,7 @@ from clipguide.weights import Models
 
 # the defaults of the method `fourier`
 SPECTRUM = {"lr": 0.1, "contrast": 0.05}
-COARSE, FINE_AT, AVERAGE, WIDE, SMOOTH = 0.08, 0.6, 0.9, 0.8, 0.5
+COARSE, FINE_AT, AVERAGE, SMOOTH = 0.08, 0.6, 0.9, 0.5
 MIRROR = 1.0  # large forms count here, and scenes come out best so (by eye)
 
 
@@ -32,6 +32,7 @@ class Underpainted(Begun):
     underpainting: float = Field(
         0.4, ge=0, le=1, description="share of the steps for a soft picture to begin with; 0: a random start"
     )
+    wide: float = Field(0.8, ge=0, le=1, description="share of the views that show all of the picture; the others zoom")
 
 
 def underpainted(
@@ -43,8 +44,8 @@ def underpainted(
     def paint(leg: Leg) -> Iterator[Step]:
         calm = settings.model_copy(update={"smooth": SMOOTH})
         first = first_picture(brief, settings, models)
-        terms = guidance(brief, calm, models.judges(settings.clip), crops(settings.cutouts, wide=WIDE, mirror=MIRROR))
-        terms += held(first, brief, settings)
+        cutouts = crops(settings.cutouts, wide=settings.wide, mirror=MIRROR)
+        terms = guidance(brief, calm, models.judges(settings.clip), cutouts) + held(first, brief, settings)
         return run_leg(Averaged(waves(brief, leg, first), AVERAGE), terms, leg, settings, models)
 
     stages = [(soft, paint), (settings.steps - soft, draw)] if soft else [(settings.steps, draw)]

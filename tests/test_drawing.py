@@ -7,6 +7,8 @@ import torch
 
 from clipguide import api, images
 from clipguide.errors import UserError
+from clipguide.loop import run_leg
+from clipguide.methods import clipdraw
 
 SMALL = {"size": (32, 32), "steps": 2, "strokes": 6, "cutouts": 2, "export_scale": 0, "process": "none"}
 DRAWING = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
@@ -37,12 +39,25 @@ def test_draws_twice_the_same(models, look):
 
 
 def test_strokes_are_laid_on_an_underpainting(models):
-    steps = list(api.stream("a fox", models=models, method="clipdraw", **(SMALL | {"steps": 8, "underpainting": 0.5})))
+    told = SMALL | {"steps": 8, "strokes": 24}
+    steps = list(api.stream("a fox", models=models, method="clipdraw", **(told | {"underpainting": 0.5})))
     assert [step.index for step in steps] == list(range(9)) and {step.total for step in steps} == {8}
     assert "underpainting" not in steps[4].losses and steps[8].losses["underpainting"] > 0
     soft, laid = steps[4].image, steps[8].image
-    bare = last(models, "a fox", steps=8).image
-    assert (laid - soft).square().mean() < 0.5 * (bare - soft).square().mean()
+    bare = last(models, "a fox", steps=8, strokes=24).image
+    assert (laid - soft).square().mean() < 0.3 * (bare - soft).square().mean()
+
+
+def test_the_pull_to_the_underpainting_falls_to_half(models, monkeypatch):
+    weights = []
+
+    def watched(drawing, terms, leg, *rest, **more):
+        weights.extend(term.weight_at(end) for term in terms if term.name == "underpainting" for end in leg.span)
+        return run_leg(drawing, terms, leg, *rest, **more)
+
+    monkeypatch.setattr(clipdraw, "run_leg", watched)
+    last(models, "a fox", steps=4, underpainting=0.5, underpainting_weight=10)
+    assert weights == pytest.approx([10, 5])
 
 
 def test_an_underpainting_for_each_picture_of_a_batch(models):

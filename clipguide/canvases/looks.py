@@ -16,7 +16,7 @@ class Look:
     start: range of the widths that strokes begin with; width: range that they keep to.  opacity: the same for both.
     darkest, lightest: range of the colour channels.  grey: all three channels are equal.  soft: half the width of a
     stroke's edge.  multiply: inks darken each other, instead of lying one over the other.  filled: share of the shapes
-    that are areas instead of strokes, where nothing else is asked for.
+    that are areas instead of strokes, where a photo is redrawn.
     """
 
     start: tuple[float, float]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
 from pathlib import Path
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -15,6 +13,7 @@ from clipguide.brief import Brief
 from clipguide.canvases import starts, svg
 from clipguide.canvases.drawing import Drawing, canvas
 from clipguide.canvases.looks import LOOKS
+from clipguide.canvases.painterly import painted
 from clipguide.core import Cutouts, Step, Term
 from clipguide.cutouts import crops, on
 from clipguide.encoders import Judge
@@ -24,23 +23,26 @@ from clipguide.losses.gist import gist
 from clipguide.losses.guidance import guidance
 from clipguide.losses.likeness import occlusion
 from clipguide.losses.negative_space import negative_space
-from clipguide.ops.strokes import Paths
+from clipguide.ops.strokes import Paths, joined
 from clipguide.stages import Leg
 from clipguide.underpainting import Underpainted, picture_of, underpainted
 from clipguide.weights import Models
 
-BROAD = 3.0  # strokes on an underpainting are so many times as wide as on bare paper: they are to cover it
-GROUND = 0.4  # of the strokes that start from a photo are dealt out evenly, the others along its salient contours
+FINE = 2  # px: what is larger is to stay as it is in the underpainting
+EVEN = 0.4  # of a place's weight in a photo is the same everywhere, the rest is its salience
 
 
 class Settings(Underpainted, Drawing):
-    steps: int = Field(120, ge=0, le=100_000, description="updates of the drawing, those of the underpainting included")
-    cutouts: int = Field(8, ge=1, le=1024, description="views of the drawing that CLIP judges in a step")
-    filled: float | None = Field(
-        None, ge=0, le=1, description="share of the shapes that are areas; else 0.25 in paint and watercolour, or 0"
-    )
+    steps: int = Field(130, ge=0, le=100_000, description="updates of the drawing, those of the underpainting included")
+    cutouts: int = Field(12, ge=1, le=1024, description="views of the drawing that CLIP judges in a step")
+    filled: float = Field(0.0, ge=0, le=1, description="share of the shapes that are areas")
     wide: float = Field(0.5, ge=0, le=1, description="share of the views that show all of the drawing; the others zoom")
-    underpainting_weight: float = Field(20.0, ge=0, le=1000, description="weight of that picture, at first")
+    underpainting: float = Field(
+        0.6, ge=0, le=1, description="share of the steps for a soft picture to begin with; 0: random strokes"
+    )
+    underpainting_weight: float = Field(
+        20.0, ge=0, le=1000, description="weight of that picture, which falls to half of it"
+    )
     svg: Path | None = Field(None, description="an SVG drawing to start from, instead of random strokes")
     negative_space: float = Field(0.0, ge=0, le=1, description="share of the paper that should stay bare")
     negative_space_weight: float = Field(2.0, ge=0, le=100, description="weight of --negative-space")
@@ -49,8 +51,8 @@ class Settings(Underpainted, Drawing):
 def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     """Yields the steps; see `core.optimise`.  UserError for an SVG or a colour that cannot be read.
 
-    CLIPDraw begins with random strokes, which is `underpainting` 0.  Else they are laid along the contours of a soft
-    picture, in its colours.
+    CLIPDraw begins with random strokes, which is `underpainting` 0.  Else they are laid so that they show a soft
+    picture.
     """
     given = _read(settings.svg, brief) if settings.svg is not None else None
     judges = models.judges(settings.clip)
@@ -62,9 +64,10 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
         if settings.negative_space:
             terms.append(Term("bare paper", negative_space(settings.negative_space), settings.negative_space_weight))
         if soft_picture is not None:
+            weight = settings.underpainting_weight
             drawing.register_buffer("underpainting", soft_picture)  # so that the state has it
-            fading = schedules.within(leg.span, schedules.ramp(settings.underpainting_weight, 0.0))
-            terms.append(Term("underpainting", gist(soft_picture), fading))
+            fading = schedules.within(leg.span, schedules.ramp(weight, weight / 2))
+            terms.append(Term("underpainting", gist(soft_picture, FINE), fading))
         return run_leg(drawing, terms, leg, settings, models, lr_scale=schedules.cosine(0.1))
 
     yield from underpainted(brief, settings, models, draw, skip=given is not None)
@@ -87,15 +90,14 @@ def _read(path: Path, brief: Brief) -> Paths:
 
 
 def _start(brief: Brief, settings: Settings, judges: Sequence[Judge], underpainting: Tensor | None) -> Paths:
-    """Random strokes, or strokes along the contours of a picture, in its colours."""
-    look, rng = LOOKS[settings.look], brief.rng()
-    amount = settings.amount(look.filled if settings.filled is None else settings.filled)
-    if underpainting is not None:
-        laid = [starts.along(picture[None], amount, look, rng, spread=1.0) for picture in underpainting.cpu()]
-        paths = Paths(**{f.name: torch.cat([getattr(each, f.name) for each in laid]) for f in fields(Paths)})
-        return replace(paths, widths=paths.widths * BROAD)
-    if brief.init is None:
+    """Random strokes, or strokes that show a picture: the underpainting, or the photo that the brief has."""
+    look, rng, amount = LOOKS[settings.look], brief.rng(), settings.amount(settings.filled)
+    if underpainting is None and brief.init is None:
         return starts.random(amount, brief.size, look, rng, batch=brief.batch)
-    photo = images.read(brief.init, brief.size)
-    salient = occlusion(judges[0].encoder, photo)
-    return starts.along(photo, amount, look, rng, saliency=salient, spread=GROUND, batch=brief.batch)
+    salient = None
+    if underpainting is None:
+        underpainting = images.read(brief.init, brief.size).expand(brief.batch, -1, -1, -1)
+        salient = occlusion(judges[0].encoder, underpainting[:1])
+        salient = EVEN + (1 - EVEN) * salient / salient.mean().clamp(min=1e-9)
+    laid = {"paper": images.colour(settings.paper), "saliency": salient}
+    return joined([painted(picture[None], amount, look, rng, **laid) for picture in underpainting.cpu()], 0)

@@ -9,8 +9,8 @@ A differentiable vector renderer is diffvg's idea (Li et al. 2020); the method h
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -45,6 +45,11 @@ class Paths:
     def map(self, change: Callable[[Tensor], Tensor]) -> Paths:
         """Every tensor changed alike: `paths.map(lambda part: part[:10])` are the ten shapes at the back."""
         return Paths(*map(change, (self.points, self.widths, self.colours, self.opacity, self.filled)))
+
+
+def joined(parts: Sequence[Paths], dim: int) -> Paths:
+    """Several drawings as one, along a dimension that all their tensors have: later shapes in front, or a batch."""
+    return Paths(*(torch.cat([getattr(part, field.name) for part in parts], dim) for field in fields(Paths)))
 
 
 def draw(paths: Paths, size: tuple[int, int], *, soft: float = SOFT, tolerance: float = 0.1) -> Tensor:
