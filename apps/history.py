@@ -145,7 +145,7 @@ class Page:
         going_on = job is not None and not job.over  # asked before it is shown: it may end at any moment
         yield await asyncio.to_thread(self._shown, run)
         if going_on:
-            await asyncio.sleep(stage.FRAME_SECONDS)  # as in _watch
+            await asyncio.sleep(stage.LOOK_SECONDS)  # as in _watch
             async for view in stage.watch(job, self.studio):
                 yield gr.skip(), view, *(gr.skip(),) * 8
             yield await asyncio.to_thread(self._shown, run)
@@ -220,7 +220,7 @@ class Page:
 
     async def _watch(self, job: Any) -> AsyncIterator[tuple]:
         yield gr.Tabs(selected="make"), *(gr.skip(),) * 5
-        await asyncio.sleep(stage.FRAME_SECONDS)  # of two yields at once the page may show the second alone
+        await asyncio.sleep(stage.LOOK_SECONDS)  # of two yields at once the page may show the second alone
         async for shown in stage.follow(job, self.studio):
             yield gr.skip(), *shown
 

@@ -218,7 +218,7 @@ class Page:
         done: list = []  # (picture, caption); `found` are their runs
         found: list[str] = []
         for number, job in enumerate(jobs):
-            await asyncio.sleep(stage.FRAME_SECONDS)  # of two yields at once the page may show the second alone
+            await asyncio.sleep(stage.LOOK_SECONDS)  # of two yields at once the page may show the second alone
             async for shown in stage.follow(job, self.studio):
                 yield *shown, gr.update(visible=True), *(gr.skip(),) * 3
             if job.run.picture.exists():

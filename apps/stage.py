@@ -18,7 +18,8 @@ from apps.studio import Studio
 from clipguide import images
 from clipguide.runs import Run
 
-FRAME_SECONDS = 0.4  # between looks at a job
+LOOK_SECONDS = 0.4  # between looks at a job
+FRAME_SECONDS = 0.8  # between frames at least: a browser of the same machine takes 23 ms to show one
 SHARE = 1 / 30  # of the time, that the frames of a page may take
 MAX_LIVE = 512  # px of the longer side of a live frame
 MAX_INLINE = 3 << 20  # bytes of a PNG shown as it is
@@ -77,8 +78,8 @@ async def watch(job: Job, studio: Studio) -> AsyncIterator[str]:
 async def changes(work: Work, runner: Runner) -> AsyncIterator[None]:
     """Yields at once, and each time that there is something new to show, until the work is over.
 
-    News are told at once.  Other frames wait for so long after the last one as keeps within `SHARE` what it took from
-    its yield until the next was asked for: to draw it here, and all that Gradio does to send it.
+    News are told at once.  Other frames wait, and for so long after the last one as keeps within `SHARE` what it took
+    from its yield until the next was asked for: to draw it here, and all that Gradio does to send it.
     """
     shown, news, due = None, None, 0.0
     while True:
@@ -88,10 +89,11 @@ async def changes(work: Work, runner: Runner) -> AsyncIterator[None]:
         if version != shown and (began >= due or work.news != news):
             shown, news = version, work.news
             yield
-            due = time.monotonic() + (time.monotonic() - began) / SHARE
+            ended = time.monotonic()
+            due = ended + max(FRAME_SECONDS, (ended - began) / SHARE)
         if over:
             return
-        await asyncio.sleep(FRAME_SECONDS)
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 def render(job: Job, runner: Runner, screen: Screen) -> str:

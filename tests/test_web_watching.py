@@ -48,9 +48,10 @@ def test_watching_costs_a_share_of_the_time_and_the_end_is_told_at_once(cost, mo
     gaps = [after - before for before, after in pairwise(times)]
     assert times[0] == 0 and len(times) >= 3 and film.over
     assert all(gap >= max(stage.FRAME_SECONDS, cost / stage.SHARE) for gap in gaps[:-1]), "frames cost a share"
-    assert max(gaps) <= cost + cost / stage.SHARE + 1.01 * stage.FRAME_SECONDS, "and come as often as that lets them"
+    often = cost + max(stage.FRAME_SECONDS, cost / stage.SHARE) + stage.LOOK_SECONDS
+    assert max(gaps) <= often + 1e-9, "and come as often as that lets them"
     dear = asyncio.run(Film(monkeypatch, cost=100, frames=3).watched())
-    assert dear[-1] <= 100 + 3 * stage.FRAME_SECONDS + 1e-9, "a result waits for no share"
+    assert dear[-1] <= 100 + 3 * stage.LOOK_SECONDS + 1e-9, "a result waits for no share"
 
 
 def test_the_first_picture_is_news(place):
