@@ -24,27 +24,34 @@ from clipguide.weights import Models
 
 # the defaults of the method `fourier`
 SPECTRUM = {"lr": 0.1, "contrast": 0.05}
-COARSE, FINE_AT, AVERAGE, SMOOTH = 0.08, 0.6, 0.9, 0.5
-MIRROR = 1.0  # large forms count here, and scenes come out best so (by eye)
+COARSE, FINE_AT, AVERAGE, WIDE, SMOOTH = 0.08, 0.6, 0.9, 0.8, 0.5
 
 
 class Underpainted(Begun):
     underpainting: float = Field(
         0.4, ge=0, le=1, description="share of the steps for a soft picture to begin with; 0: a random start"
     )
-    wide: float = Field(0.8, ge=0, le=1, description="share of the views that show all of the picture; the others zoom")
 
 
 def underpainted(
-    brief: Brief, settings: Underpainted, models: Models, draw: Callable[[Leg], Iterator[Step]], *, skip: bool = False
+    brief: Brief,
+    settings: Underpainted,
+    models: Models,
+    draw: Callable[[Leg], Iterator[Step]],
+    *,
+    skip: bool = False,
+    mirror: float = 1.0,
 ) -> Iterator[Step]:
-    """The underpainting, then what `draw` makes of it; only the latter where `skip`, or the brief has an image."""
+    """The underpainting, then what `draw` makes of it; only the latter where `skip`, or the brief has an image.
+
+    mirror: the share of the views that see the picture's mirror image around it, see `cutouts.crops`.
+    """
     soft = 0 if skip or brief.init is not None else round(settings.steps * settings.underpainting)
 
     def paint(leg: Leg) -> Iterator[Step]:
         calm = settings.model_copy(update={"smooth": SMOOTH})
         first = first_picture(brief, settings, models)
-        cutouts = crops(settings.cutouts, wide=settings.wide, mirror=MIRROR)
+        cutouts = crops(settings.cutouts, wide=WIDE, mirror=mirror)
         terms = guidance(brief, calm, models.judges(settings.clip), cutouts) + held(first, brief, settings)
         return run_leg(Averaged(waves(brief, leg, first), AVERAGE), terms, leg, settings, models)
 

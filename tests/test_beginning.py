@@ -77,7 +77,7 @@ def test_a_wrong_network_is_refused_in_one_line(models):
         first_picture(brief(), WANTED.model_copy(update={"forward": "nothing"}), models)
 
 
-@pytest.mark.parametrize("method", ["fourier", "vqgan", "pixelart", "clipdraw"])
+@pytest.mark.parametrize("method", ["fourier", "vqgan", "pixelart", "clipdraw", "shapes"])
 def test_a_method_begins_with_it(models, method):
     def first(start):
         plan = api.plan(["a castle"], method, {"steps": 2, "cutouts": 2, "start": start, "size": "32x32"})

@@ -15,7 +15,7 @@ from clipguide.canvases.drawing import Drawing, canvas
 from clipguide.canvases.looks import LOOKS
 from clipguide.canvases.painterly import painted
 from clipguide.core import Cutouts, Step, Term
-from clipguide.cutouts import crops, on
+from clipguide.cutouts import MIRROR, crops, on
 from clipguide.encoders import Judge
 from clipguide.errors import UserError
 from clipguide.loop import run_leg
@@ -70,7 +70,7 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
             terms.append(Term("underpainting", gist(soft_picture, FINE), fading))
         return run_leg(drawing, terms, leg, settings, models, lr_scale=schedules.cosine(0.1))
 
-    yield from underpainted(brief, settings, models, draw, skip=given is not None)
+    yield from underpainted(brief, settings, models, draw, skip=given is not None, mirror=MIRROR)
 
 
 def views(count: int, paper: Tensor, wide: float) -> Cutouts:

@@ -26,6 +26,7 @@ from clipguide.weights import Models
 class Settings(Underpainted):
     steps: int = Field(100, ge=0, le=100_000, description="updates of the picture")
     cutouts: int = Field(9, ge=1, le=1024, description="views of the picture that CLIP judges in a step")
+    wide: float = Field(0.8, ge=0, le=1, description="share of the views that show all of the picture; the others zoom")
     cells: Shape = Field("square", description="shape of the cells")
     cell: float = Field(4.0, ge=1, le=256, description="width of a cell in px")
     cell_aspect: float = Field(1.0, ge=0.1, le=10, description="width over height of a cell; 2: the C64's wide pixels")

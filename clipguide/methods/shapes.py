@@ -8,17 +8,18 @@ from typing import Literal
 from pydantic import Field
 
 from clipguide import images, schedules
+from clipguide.beginning import Begun, first_picture, held
 from clipguide.brief import Brief
 from clipguide.canvases.shapes import Kind, Rates, Shapes
 from clipguide.core import Step, optimise
 from clipguide.cutouts import crops
 from clipguide.errors import UserError
 from clipguide.evolution import Search, evolve
-from clipguide.losses.guidance import Composed, guidance
+from clipguide.losses.guidance import guidance
 from clipguide.weights import Models
 
 
-class Settings(Composed):
+class Settings(Begun):
     steps: int = Field(150, ge=0, le=100_000, description="updates of the picture")
     shape: Kind = Field("triangle", description="what the picture is made of")
     count: int = Field(50, ge=1, le=2000, description="how many shapes")
@@ -50,9 +51,12 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
         ground=images.colour(settings.ground),
         learn_ground=settings.learn_ground,
     )
+    first = first_picture(brief, settings, models)
     if brief.init is not None:
         shapes.load(images.read(brief.init, brief.size))
-    terms = guidance(brief, settings, judges, cutouts)
+    elif first is not None:
+        shapes.load(first.cpu())
+    terms = guidance(brief, settings, judges, cutouts) + held(first, brief, settings)
     common = {"steps": settings.steps, "seconds": brief.seconds, "seed": brief.seed, "resume": brief.resume}
     if settings.by == "evolution":
         search = Search(settings.population, settings.spread, settings.speed)
