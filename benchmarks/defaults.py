@@ -24,7 +24,7 @@ from clipguide.weights import Models
 JUDGE = "clip-mini-b"
 PROMPTS = (
     "a castle", "a red apple", "cheese cake", "a painting of a starry night sky",
-    "fast food", "a sunset over the sea", "自転車", "cute cat",
+    "fast food", "a sunset over the sea", "a bicycle", "cute cat",
 )  # fmt: skip
 KNOBS: dict[str, tuple[Any, ...]] = {  # beside the default
     "lr": (0.1, 0.4),
