@@ -24,7 +24,7 @@ from clipguide.weights import Models
 
 # the defaults of the method `fourier`
 SPECTRUM = {"lr": 0.1, "contrast": 0.05}
-COARSE, FINE_AT, AVERAGE, WIDE, SMOOTH = 0.08, 0.6, 0.9, 0.8, 0.5
+COARSE, FINE_AT, AVERAGE, WIDE, SMOOTH = 0.25, 0.6, 0.9, 0.8, 0.5
 
 
 class Underpainted(Begun):

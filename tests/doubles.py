@@ -89,8 +89,9 @@ def tiny_forward(seed: int = 0) -> Forward:
     """A feed-forward network of random weights: 16 px, for the texts of the tiny "clip-mini"."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        network = Forward(ForwardConfig(embedding=16, dice=8, widths=(8, 8, 8), style=16))
-        network.last.weight.data.mul_(30)  # else it draws grey whatever it is given
+        network = Forward(ForwardConfig(embedding=16, styles=("a", "b"), side=16, components=8, width=16, depth=1))
+        network.mean.fill_(0.5)
+        network.components.normal_(std=0.2)
     return network
 
 

@@ -1,8 +1,9 @@
-"""The trainer of the feed-forward start on pictures of one colour: it learns them, goes on alike, and is read back."""
+"""The trainer of the feed-forward start on simple pictures: it learns them, goes on alike, and is read back."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,21 +14,27 @@ from PIL import Image
 from clipguide.errors import UserError
 from clipguide.models.forward import Forward, ForwardConfig, open_forward, write_forward
 from pretrain import stored
+from pretrain.data.pair import Pair
 from pretrain.data.shards import write_shard
 from pretrain.forward import evaluate, examples, retarget, run
-from pretrain.forward.train import RunConfig, nearest, start, train
+from pretrain.forward.components import premultiplied, principal
+from pretrain.forward.train import RunConfig, blurred, start, train
 
-NETWORK = ForwardConfig(clip="tiny", embedding=16, dice=8, widths=(16, 16, 16, 8), style=32)
-CONFIG = RunConfig(steps=80, batch=8, rate=3e-3, warmup=5, clip=0.0, average=0.9)
+NETWORK = ForwardConfig("tiny", 16, ("flat", "round"), side=16, components=3, width=32, depth=1)
+CONFIG = RunConfig(
+    steps=200, batch=8, side=16, components=3, width=32, depth=1, rate=3e-3, warmup=5, clip=0.0, average=0.9
+)  # fmt: skip
 
 
 @pytest.fixture
 def pairs():
-    """Two texts, each with red or with blue pictures."""
-    pictures = np.zeros((16, 3, 32, 32), np.uint8)
+    """Two texts, red and blue, each in two styles: all of the picture, or its middle alone."""
+    pictures = np.zeros((16, 4, 16, 16), np.uint8)
     pictures[:8, 0], pictures[8:, 2] = 220, 220
+    pictures[::2, 3], pictures[1::2, 3, 4:12, 4:12] = 255, 255
+    pictures[:, 1] = np.arange(16)[:, None, None]  # so that no two are alike
     texts = F.normalize(torch.randn(2, 16, generator=torch.Generator().manual_seed(0)), dim=1).half().numpy()
-    return examples.Examples(pictures, texts, [[0]] * 8 + [[1]] * 8, [0, 1, 8, 9])
+    return examples.Examples(pictures, texts, [[0]] * 8 + [[1]] * 8, ("flat", "round"), [0, 1] * 8)
 
 
 @pytest.fixture
@@ -35,55 +42,69 @@ def encoder(models):
     return models.encoder("clip-mini")
 
 
-def test_it_learns_what_colour_a_text_has(pairs, encoder):
-    state = start(CONFIG, NETWORK)
+def test_it_learns_what_a_text_looks_like_in_each_style(pairs, encoder):
+    state = start(CONFIG, pairs, "tiny")
     for _ in train(state, pairs, encoder, CONFIG):
         pass
-    drawn = state.average(torch.from_numpy(pairs.texts).float(), torch.randn(2, 8))
-    means = drawn.mean((2, 3))
-    assert means[0, 0] > means[0, 2] + 0.3 and means[1, 2] > means[1, 0] + 0.3
+    texts = torch.from_numpy(pairs.texts).float().repeat(2, 1)
+    drawn = state.average.cutouts(state.average.weights(texts, torch.tensor([0, 0, 1, 1])))
+    red, blue, alpha = drawn[:, 0, 8, 8], drawn[:, 2, 8, 8], drawn[:, 3, 0, 0]
+    assert ((red > blue + 0.3) == torch.tensor([True, False, True, False])).all()
+    assert ((alpha > 0.5) == torch.tensor([True, True, False, False])).all()
+
+
+def test_the_dice_choose_style_and_ground():
+    network = Forward(NETWORK)
+    network.mean.view(4, 16, 16)[:, 4:12, 4:12] = 1.0  # a white thing
+    dice = torch.tensor([[1.0, 0.0, 3, 0, 0], [0.0, 1.0, 3, 0, 0], [0.0, 2.0, -3, 0, 0]])
+    asked = []
+    network.weights = lambda texts, styles: (asked.append(styles), torch.zeros(len(texts), 3))[1]
+    drawn = network(torch.zeros(3, 16), dice)
+    assert asked[0].tolist() == [0, 1, 1]
+    assert (drawn[:, :, 8, 8] == 1).all() and torch.equal(drawn[0], drawn[1])
+    assert drawn[0, 0, 0, 0] < 0.7 < 0.95 < drawn[2, 0, 0, 0]
 
 
 def test_the_score_joins_late_and_its_gradient_reaches_the_network(pairs, encoder):
     config = replace(CONFIG, steps=4, clip=1.0, clip_from=0.5)
-    state = start(config, NETWORK)
+    state = start(config, pairs, "tiny")
     steps = list(train(state, pairs, encoder, config))
     assert ["clip" in step.losses for step in steps] == [False, False, True, True]
-    silent = start(replace(config, clip=0.0), NETWORK)
-    for _ in train(silent, pairs, encoder, replace(config, clip=0.0)):
+    silent = replace(config, clip=0.0)
+    other = start(silent, pairs, "tiny")
+    for _ in train(other, pairs, encoder, silent):
         pass
-    assert not torch.equal(state.network.last.weight, silent.network.last.weight)
+    assert not torch.equal(state.network.read.weight, other.network.read.weight)
 
 
-def test_the_nearest_of_several_throws_learns(pairs):
-    network = Forward(NETWORK)
-    pictures, texts = pairs.draw(4, 0.0, torch.Generator().manual_seed(1))
+def test_components_are_orthogonal_and_draw_the_pictures(pairs):
+    mean, components, weights = principal(pairs.pictures, 3)
+    grams = components @ components.T
+    torch.testing.assert_close(grams, grams[0, 0] * torch.eye(3), atol=1e-3, rtol=1e-3)
+    assert float(weights.square().sum(1).mean()) == pytest.approx(1, abs=1e-4)
+    drawn = mean + weights @ components
+    assert (drawn - premultiplied(pairs.pictures).flatten(1)).abs().mean() < 0.01
+    with pytest.raises(UserError, match="16 pictures have no 16 components"):
+        principal(pairs.pictures, 16)
 
-    def gap(tries):
-        dice = nearest(network, pictures, texts, tries, torch.Generator().manual_seed(2))
-        return F.mse_loss(F.avg_pool2d(network(texts, dice), 8), F.avg_pool2d(pictures, 8))
 
-    assert gap(16) < gap(1)
-
-
-def test_scenes_have_their_share(pairs):
-    pictures, _ = pairs.draw(64, 1.0, torch.Generator().manual_seed(0))
-    assert pictures.shape == (64, 3, 32, 32) and float(pictures.max()) <= 1
-    few = replace(pairs, whole=[15])
-    pictures, _ = few.draw(64, 1.0, torch.Generator().manual_seed(0))
-    assert (pictures[:, 2] > 0.8).all()
+def test_noise_turns_a_text_and_leaves_its_length():
+    texts = F.normalize(torch.randn(64, 512), dim=1)
+    turned = blurred(texts, 0.5, torch.Generator().manual_seed(0))
+    likeness = (turned * texts).sum(1)
+    assert likeness.min() > 0.85 and likeness.max() > 0.99 and turned.norm(dim=1).allclose(torch.ones(64))
 
 
 def test_a_resumed_run_is_the_same_run(tmp_path, pairs, encoder):
     config = replace(CONFIG, steps=12)
-    whole, state = start(config, NETWORK), start(config, NETWORK)
+    whole, state = (start(config, pairs, "tiny") for _ in range(2))
     for _ in train(whole, pairs, encoder, config):
         pass
     for step in train(state, pairs, encoder, config):
         if step.index == 7:
             break
     stored.save(tmp_path / "checkpoint.pt", config, state.step, run.parts(state))
-    again = start(config, NETWORK)
+    again = start(config, pairs, "tiny")
     again.step = stored.load(tmp_path / "checkpoint.pt", config, run.parts(again))
     for _ in train(again, pairs, encoder, config):
         pass
@@ -97,9 +118,10 @@ def test_a_resumed_run_is_the_same_run(tmp_path, pairs, encoder):
 
 def test_what_is_written_is_read_back(tmp_path):
     network = Forward(NETWORK)
+    network.components.normal_(std=0.1)
     write_forward(tmp_path / "net", network)
     again, texts = open_forward(tmp_path / "net"), F.normalize(torch.randn(3, 16), dim=1)
-    dice = torch.randn(3, 8)
+    dice = torch.randn(3, 5)
     assert again.config == NETWORK and again(texts, dice).shape == (3, 3, NETWORK.side, NETWORK.side)
     assert (again(texts, dice) - network(texts, dice)).abs().max() < 0.01
     (tmp_path / "net" / "config.json").write_text("{}", encoding="utf-8")
@@ -108,22 +130,50 @@ def test_what_is_written_is_read_back(tmp_path):
             open_forward(folder)
 
 
-def test_examples_are_gathered_once(tmp_path, encoder):
-    def told(caption, source):
-        return {"captions": [caption, f"a drawing of {caption}"], "concept": caption, "source": source}
+def picture(mode, colour, side):
+    return Image.new(mode, (side, side // 2), colour)
 
-    red, blue = Image.new("RGB", (48, 48), "red"), Image.new("RGB", (48, 48), "blue")
-    write_shard(tmp_path / "shards" / "a-0.tar", [("1", red, told("red", "emoji")), ("2", blue, told("sky", "scenes"))])
-    made = examples.gather(tmp_path / "made", [tmp_path / "shards"], encoder, 32)
-    assert made.whole == [1] and made.captions == [[0, 1], [2, 3]] and made.texts.shape[0] == 4
-    assert made.pictures[0, 0].min() > 240 and made.pictures[1, 2].min() > 240
-    again = examples.gather(tmp_path / "made", [tmp_path / "nowhere"], encoder, 32)
+
+@pytest.fixture
+def sources(monkeypatch):
+    """Two pairs to train on, one held out, one that cannot be read."""
+
+    def pair(name, image, **more):
+        told = {"en": (name,), "ja": (f"{name} x",), "hi": ("unknown",)}
+        return Pair(image, told, name, "emoji", "CC0", name, "flat", ("tag",), **more)
+
+    pairs = [
+        ("emoji", pair("red dot", partial(picture, "RGBA", "red"), held="train")),
+        ("scenes", pair("sky", partial(picture, "RGB", "blue"), held="train")),
+        ("emoji", pair("secret", partial(picture, "RGB", "green"), held="test")),
+        ("emoji", pair("damaged", partial(picture, "no mode", "red"), held="train")),
+    ]
+    monkeypatch.setattr(examples, "collect", lambda names, cache: pairs)
+    monkeypatch.setattr(examples, "sprite", lambda pair, source, cache: pair.image(64))  # workers are forked
+
+
+def test_examples_are_gathered_once(tmp_path, encoder, sources):
+    made = examples.gather(tmp_path / "made", ["emoji", "scenes"], tmp_path, encoder, 16)
+    assert made.names == ("emoji flat", "scenes") and made.styles == [0, 1] and made.pictures.shape == (2, 4, 16, 16)
+    dot, sky = made.pictures
+    assert dot[3, 8, 8] == 255 and dot[3, 0, 0] == 0 and dot[0, 8, 8] > 240 and (sky[3] == 255).all()
+    assert (sky[2] > 240).all()  # cut to its middle square, with no border
+    assert min(map(len, made.captions)) > 4 and len(made.texts) == sum(map(len, made.captions))
+    again = examples.gather(tmp_path / "made", ["emoji", "scenes"], tmp_path / "nowhere", encoder, 16)
     assert np.array_equal(again.pictures, made.pictures)
-    with pytest.raises(UserError, match="was made for"):
-        examples.gather(tmp_path / "made", [], encoder, 64)
+    with pytest.raises(UserError, match="was made for side 16, not 32"):
+        examples.gather(tmp_path / "made", ["emoji", "scenes"], tmp_path, encoder, 32)
 
 
-@pytest.mark.parametrize(("name", "value"), [("steps", 0), ("batch", 0), ("scenes", 2.0), ("clip_from", -1.0)])
+def test_what_a_pair_can_be_asked_for():
+    said = {"en": ("red apple",), "ja": ("赤リンゴ",), "hi": ("लाल सेब",)}
+    told = examples.sayings(Pair(lambda side: None, said, "red apple", "emoji", "CC0", "1", tags=("fruit",)))
+    assert {"a red apple", "red apple", "an emoji of a red apple", "red apple, fruit", "赤リンゴ"} <= set(told)
+    assert "लाल सेब" not in told  # clip-mini does not read it
+    assert len(told) == len(set(told))
+
+
+@pytest.mark.parametrize(("name", "value"), [("steps", 0), ("batch", 0), ("side", 0), ("clip_from", -1.0)])
 def test_impossible_values_are_refused(name, value):
     with pytest.raises(UserError, match=name.replace("_", "-")):
         RunConfig(**{name: value})
@@ -145,16 +195,17 @@ def test_the_judge_ranks_what_was_drawn():
 
 def test_a_run_leaves_a_network_a_checkpoint_and_a_sheet(tmp_path, pairs, encoder):
     config = replace(CONFIG, steps=2)
-    run.run(start(config, NETWORK), pairs, encoder, config, tmp_path, save_every=1e9)
+    run.run(start(config, pairs, "tiny"), pairs, encoder, config, tmp_path, save_every=1e9)
     assert open_forward(tmp_path / "forward").config == NETWORK
     assert (tmp_path / "checkpoint.pt").is_file()
     with Image.open(tmp_path / "sheets" / "000002.png") as sheet:
-        assert sheet.width > 3 * sheet.height > 0
+        assert sheet.width > sheet.height > 7 * 128  # eight throws of twelve texts
 
 
 def test_retargeted_it_draws_the_same_from_the_turned_embeddings_of_another_clip():
     torch.manual_seed(0)
-    network, old, dice = Forward(NETWORK).eval(), F.normalize(torch.randn(400, 16), dim=1), torch.randn(400, 8)
+    network, old, dice = Forward(NETWORK).eval(), F.normalize(torch.randn(400, 16), dim=1), torch.randn(400, 5)
+    network.components.normal_(std=0.1)
     new = F.normalize(old @ torch.linalg.qr(torch.randn(24, 24))[0][:16], dim=1)  # 24 numbers instead of 16
     map_, likeness = retarget.fitted(new, old)
     other = retarget.retargeted(network, map_, "other")

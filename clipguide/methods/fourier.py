@@ -25,7 +25,7 @@ class Settings(Begun):
     contrast: float = Field(0.05, ge=0, le=2, description="strength of the random start")
     smooth: float = Field(0.5, ge=0, le=100, description="weight of total variation; higher is calmer")
     wide: float = Field(0.8, ge=0, le=1, description="share of the views that show all of the picture; the others zoom")
-    coarse: float = Field(0.08, gt=0, le=1, description="share of the frequencies that the picture starts with")
+    coarse: float = Field(0.25, gt=0, le=1, description="share of the frequencies that the picture starts with")
     fine_at: float = Field(0.6, ge=0, le=1, description="part of the run after which all frequencies are drawn")
     average: float = Field(0.9, ge=0, lt=1, description="moving average of the picture; 0 shows the last step")
 

@@ -1,7 +1,8 @@
-"""Forward: a small network from CLIP's embedding of a text to a small picture, in one pass and without any steps.
+"""Forward: a network from CLIP's embedding of a text to a small picture, in one pass and without any steps.
 
-After feed-forward VQGAN-CLIP (Chhablani, Cherti and Jitsev, 2021), which learns VQGAN's codes and only from CLIP's
-score.  Ours draws colours, so that every canvas can begin with its picture, and learns from pictures as well.
+After feed-forward VQGAN-CLIP (Chhablani, Cherti and Jitsev, 2021), which gives VQGAN's codes and learns from CLIP's
+score alone.  Ours gives pictures, so that every canvas can begin with them, and learns from drawings: the weights of
+their principal components, the eigenpictures of Sirovich and Kirby (1987), which a small network learns quickly.
 """
 
 from __future__ import annotations
@@ -18,75 +19,67 @@ from torch import Tensor, nn
 from clipguide.errors import UserError
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+PALE = 0.35  # how much darker than white the ground behind a thing may be
 
 
 @dataclass(frozen=True)
 class ForwardConfig:
-    """clip: whose embeddings of texts it reads.  widths: channels at 4 px, 8 px, ..., the last at the side."""
+    """clip: whose embeddings of texts it reads.  styles: the ways it can draw.  side: px.  components: of the pictures.
+
+    width, depth: of the network that gives the components' weights.
+    """
 
     clip: str = "clip-mini"
     embedding: int = 512
-    dice: int = 64
-    widths: tuple[int, ...] = (256, 160, 80, 32)
-    style: int = 256  # numbers that steer every block
+    styles: tuple[str, ...] = ("pictures",)
+    side: int = 64
+    components: int = 512
+    width: int = 1280
+    depth: int = 2
 
     @property
-    def side(self) -> int:
-        """px of the picture's side."""
-        return 4 * 2 ** (len(self.widths) - 1)
+    def dice(self) -> int:
+        """How many normal numbers decide a picture: one for each style, of which the largest wins, and the ground's."""
+        return len(self.styles) + 3
 
 
 class Forward(nn.Module):
-    """Embeddings (B, D) of unit norm and dice (B, `config.dice`), normal numbers -> pictures (B, 3, S, S) in [0, 1].
-
-    Blocks of two convolutions, from 4 px on; scale and shift of each normalisation come of the text and the dice.
-    """
+    """Embeddings (B, D) of unit norm and dice (B, `config.dice`), normal numbers -> pictures (B, 3, S, S) in [0, 1]."""
 
     def __init__(self, config: ForwardConfig) -> None:
         super().__init__()
         self.config = config
-        first, *_, last = config.widths
-        self.steer = nn.Sequential(
-            nn.Linear(config.embedding + config.dice, config.style), nn.SiLU(), nn.Linear(config.style, config.style)
-        )
-        self.first = nn.Linear(config.style, first * 16)
-        pairs = zip((first, *config.widths), config.widths, strict=False)
-        self.blocks = nn.ModuleList(_Block(inner, outer, config.style) for inner, outer in pairs)
-        self.last = _conv(last, 3)
+        pixels = 4 * config.side**2
+        self.read = nn.Linear(config.embedding + len(config.styles), config.width)
+        self.blocks = nn.ModuleList(_block(config.width) for _ in range(config.depth))
+        self.write = nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, config.components))
+        self.register_buffer("mean", torch.zeros(pixels))
+        self.register_buffer("components", torch.zeros(config.components, pixels))  # orthogonal, of one length
 
     def forward(self, texts: Tensor, dice: Tensor) -> Tensor:
-        scaled = texts * self.config.embedding**0.5  # to the size of the dice
-        style = self.steer(torch.cat([scaled, dice], 1))
-        x = self.first(style).unflatten(1, (-1, 4, 4)).contiguous(memory_format=torch.channels_last)
-        for number, block in enumerate(self.blocks):
-            if number:
-                x = F.interpolate(x, scale_factor=2.0, mode="bilinear")
-            x = block(x, style)
-        return self.last(F.silu(x)).sigmoid()
+        *styles, red, green, blue = dice.unbind(1)
+        drawn = self.cutouts(self.weights(texts, torch.stack(styles, 1).argmax(1)))
+        ground = 1 - PALE * torch.stack([red, green, blue], 1).sigmoid()[..., None, None]
+        return (drawn[:, :3] + (1 - drawn[:, 3:]) * ground).clamp(0, 1)
+
+    def weights(self, texts: Tensor, styles: Tensor) -> Tensor:
+        """(B, D) and numbers of styles (B,) -> (B, components)."""
+        style = F.one_hot(styles, len(self.config.styles)).to(texts)
+        scaled = torch.cat([texts * self.config.embedding**0.5, 4 * style], 1)  # a style weighs as much as 16 numbers
+        x = F.silu(self.read(scaled))
+        for block in self.blocks:
+            x = x + block(x)
+        return self.write(x)
+
+    def cutouts(self, weights: Tensor) -> Tensor:
+        """(B, components) -> (B, 4, S, S): red, green, blue, each times the alpha, and alpha in [0, 1]."""
+        side = self.config.side
+        drawn = (self.mean + weights @ self.components).unflatten(1, (4, side, side))
+        return torch.cat([drawn[:, :3], drawn[:, 3:].clamp(0, 1)], 1)
 
 
-class _Block(nn.Module):
-    def __init__(self, inner: int, outer: int, style: int) -> None:
-        super().__init__()
-        self.one, self.two = _conv(inner, outer), _conv(outer, outer)
-        self.bend = nn.Linear(style, 2 * (inner + outer))
-        self.past = nn.Conv2d(inner, outer, 1) if inner != outer else nn.Identity()
-
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        count = self.one.in_channels
-        bends = self.bend(style)[..., None, None]
-        y = self.one(_bent(x, bends[:, : 2 * count]))
-        return self.past(x) + self.two(_bent(y, bends[:, 2 * count :]))
-
-
-def _conv(inner: int, outer: int) -> nn.Module:
-    """Zeros around the picture would show as a frame in it."""
-    return nn.Conv2d(inner, outer, 3, padding=1, padding_mode="replicate")
-
-
-def _bent(x: Tensor, bends: Tensor) -> Tensor:
-    scale, shift = bends.chunk(2, 1)
-    return F.silu(F.group_norm(x, 8) * (1 + scale) + shift)
+def _block(width: int) -> nn.Sequential:
+    return nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
 
 
 def open_forward(folder: str | Path) -> Forward:
@@ -97,7 +90,7 @@ def open_forward(folder: str | Path) -> Forward:
     folder = Path(folder)
     try:
         told = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        network = Forward(ForwardConfig(**{**told, "widths": tuple(told["widths"])}))
+        network = Forward(ForwardConfig(**{**told, "styles": tuple(told["styles"])}))
         network.load_state_dict({name: part.float() for name, part in load_file(folder / WEIGHTS).items()})
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:120]

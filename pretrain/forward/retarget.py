@@ -14,12 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clipguide.encoders import ClipEncoder
 from clipguide.errors import UserError
 from clipguide.models.forward import Forward, open_forward, write_forward
 from clipguide.weights import Models
 from pretrain.data.shards import read_descriptions
 from pretrain.feed import english
+from pretrain.forward.examples import embedded
 
 MOST = 6000  # captions
 HELD_OUT = 10  # every tenth caption measures the map and is not fitted
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     models, network = Models("cpu"), open_forward(options.network)
     old, new = models.encoder(options.old or network.config.clip), models.encoder(options.clip)
     texts = captions(options.shards)
-    map_, likeness = fitted(embedded(new, texts), embedded(old, texts))
+    map_, likeness = fitted(*(torch.from_numpy(embedded(texts, clip)).float() for clip in (new, old)))
     write_forward(options.out, retargeted(network, map_, options.name or options.clip))
     print(f"{options.out}: reads {options.clip}; held-out captions turned back to a mean cosine of {likeness:.4f}")
     return 0
@@ -55,11 +55,6 @@ def captions(shards: Path) -> list[str]:
     return list(found)[::stride][:MOST]
 
 
-def embedded(encoder: ClipEncoder, texts: list[str]) -> Tensor:
-    """(N, D), unit norm."""
-    return torch.cat([encoder.encode_text(texts[at : at + 256]) for at in range(0, len(texts), 256)])
-
-
 def fitted(new: Tensor, old: Tensor) -> tuple[Tensor, float]:
     """(N, E) and (N, D) -> the map (E, D) by ridge regression, and its mean cosine on the captions held out."""
     held = torch.arange(len(new)) % HELD_OUT == 0
@@ -73,8 +68,8 @@ def retargeted(network: Forward, map_: Tensor, clip: str) -> Forward:
     """The same network for embeddings E that `map_` (E, D) turns into those that it knows."""
     config = replace(network.config, clip=clip, embedding=len(map_))
     other, state = Forward(config), network.state_dict()
-    texts, dice = state["steer.0.weight"].split([network.config.embedding, network.config.dice], 1)
+    texts, styles = state["read.weight"].split([network.config.embedding, len(network.config.styles)], 1)
     scale = (network.config.embedding / config.embedding) ** 0.5  # each network scales texts by its own width
-    state["steer.0.weight"] = torch.cat([texts @ map_.T * scale, dice], 1)
+    state["read.weight"] = torch.cat([texts @ map_.T * scale, styles], 1)
     other.load_state_dict(state)
     return other.eval()

@@ -16,21 +16,23 @@ from torch import Tensor
 from clipguide import images
 from clipguide.encoders import ClipEncoder
 from clipguide.errors import UserError
-from clipguide.models.forward import Forward, ForwardConfig, write_forward
+from clipguide.models.forward import Forward, write_forward
 from clipguide.ops.memory import keep_freed_memory
 from clipguide.weights import Models
 from pretrain import stored
+from pretrain.data.packages import default_cache
 from pretrain.forward.examples import gather
 from pretrain.forward.train import RunConfig, RunState, start, train
 from pretrain.stored import Part
 
 CHECKPOINT, EXPORT = "checkpoint.pt", "forward"
+SOURCES = "emoji,stamps,clipart,art4apps,gcompris,scenes,portraits,avatars"
 SHOWN = (
     "a painting of a starry night sky", "a sunset over the sea", "a castle", "a red apple", "a bicycle", "fast food",
     "Yeti taking a selfie", "marriage in the mountains", "cute cat", "cheese cake", "a city at night",
     "a forest in the mist",
 )  # fmt: skip
-THROWS = 3  # pictures of each
+THROWS = 8  # pictures of each
 
 
 def main(arguments: list[str]) -> int:
@@ -38,14 +40,14 @@ def main(arguments: list[str]) -> int:
     torch.set_num_threads(options.threads)
     keep_freed_memory()
     config = RunConfig(**{f.name: getattr(options, f.name) for f in fields(RunConfig)})
-    encoder = Models(options.device).encoder(options.guide)
-    dimension = encoder.encode_text(["a castle"]).shape[1]
-    state, saved = start(config, ForwardConfig(options.guide, dimension), encoder.device), options.out / CHECKPOINT
+    encoder, saved = Models(options.device).encoder(options.guide), options.out / CHECKPOINT
+    if saved.exists() and not options.resume:
+        raise UserError(f"{saved} is there; add --resume to go on with it, or give another --out")
+    sources = options.sources.split(",")
+    examples = gather(options.out / "examples", sources, options.cache, encoder, config.side)
+    state = start(config, examples, options.guide, encoder.device)
     if options.resume:
         state.step = stored.load(saved, config, parts(state))
-    elif saved.exists():
-        raise UserError(f"{saved} is there; add --resume to go on with it, or give another --out")
-    examples = gather(options.out / "examples", options.shards, encoder, state.network.config.side)
     run(state, examples, encoder, config, options.out, save_every=options.save_every)
     print(f"done: {options.out / EXPORT}")
     return 0
@@ -61,7 +63,7 @@ def run(state: RunState, examples, encoder: ClipEncoder, config: RunConfig, out:
     with (out / "log.jsonl").open("a", encoding="utf-8") as log, tqdm(total=config.steps, initial=state.step) as bar:
         for step in train(state, examples, encoder, config):
             bar.update()
-            if step.index % 20 == 0:
+            if step.index % 100 == 0:
                 rounded = {name: round(value, 5) for name, value in step.losses.items()}
                 log.write(json.dumps({"step": step.index, **rounded}) + "\n")
                 log.flush()
@@ -98,7 +100,8 @@ def parts(state: RunState) -> dict[str, Part]:
 
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pretrain forward", description="Train the feed-forward start.")
-    parser.add_argument("--shards", type=Path, nargs="+", required=True, help="folders of pairs to learn from")
+    parser.add_argument("--sources", default=SOURCES, help="what to learn from, as in python -m pretrain data")
+    parser.add_argument("--cache", type=Path, default=default_cache(), help="where fetched packages and pictures lie")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out; --steps may differ")
     parser.add_argument("--guide", default="clip-mini", help="CLIP whose embeddings of texts are read, and that scores")

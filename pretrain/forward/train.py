@@ -16,6 +16,7 @@ from clipguide.cutouts import crops
 from clipguide.encoders import ClipEncoder
 from clipguide.errors import UserError
 from clipguide.models.forward import Forward, ForwardConfig
+from pretrain.forward.components import principal
 from pretrain.forward.examples import Examples
 from pretrain.loss import contrastive
 
@@ -26,27 +27,28 @@ SCALE = 20.0  # of cosines
 class RunConfig:
     """Everything that decides what a run computes, beside its examples.  Stored in its checkpoints."""
 
-    steps: int = 4000
+    steps: int = 16_000
     seed: int = 0
-    batch: int = 64
-    scenes: float = 0.4  # share of each batch that scenes have
-    tries: int = 2  # dice for each picture, of which the nearest learns it
+    batch: int = 512
+    side: int = 64  # px
+    components: int = 512
+    width: int = 1280
+    depth: int = 2
+    noise: float = 0.5  # largest length of what is added to a text's embedding, which has a length of 1
     rate: float = 1e-3
-    warmup: int = 100
-    layout: float = 4.0  # weight of the error of means over 8 x 8 px, beside that of pixels
+    warmup: int = 200
     judged: int = 16  # pictures of a batch that CLIP scores
     clip: float = 0.03  # weight of CLIP's score
-    clip_from: float = 0.5  # share of the steps without it
-    average: float = 0.995  # of the exported weights
+    clip_from: float = 0.9  # share of the steps without it
+    average: float = 0.998  # of the exported weights
 
     def __post_init__(self) -> None:
         """UserError for a value that no run can have."""
-        for name in ("steps", "batch", "tries"):
+        for name in ("steps", "batch", "side", "components", "width", "depth"):
             if getattr(self, name) < 1:
                 raise UserError(f"--{name} {getattr(self, name)}: give 1 or more")
-        for name in ("scenes", "clip_from"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: a share is from 0 to 1")
+        if not 0 <= self.clip_from <= 1:
+            raise UserError(f"--clip-from {self.clip_from}: a share is from 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -61,19 +63,28 @@ class RunStep:
 
 @dataclass
 class RunState:
+    """goals: (N, components), the weights that draw the examples."""
+
     network: Forward
     average: Forward
     optimiser: torch.optim.Optimizer
+    goals: Tensor
     step: int = 0
 
 
-def start(config: RunConfig, network: ForwardConfig, device: torch.device | str = "cpu") -> RunState:
-    """A run at step 0.  The encoder that `train` gets must be on the same device."""
+def start(config: RunConfig, examples: Examples, clip: str, device: torch.device | str = "cpu") -> RunState:
+    """A run at step 0.  clip: whose embeddings the examples hold; what scores must be on the same device."""
+    mean, components, goals = principal(examples.pictures, config.components, config.seed)
+    told = {"side": config.side, "components": config.components, "width": config.width, "depth": config.depth}
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        made = Forward(network).to(device, memory_format=torch.channels_last)
+        made = Forward(ForwardConfig(clip, examples.texts.shape[1], examples.names, **told))
+    made.mean.copy_(mean)
+    made.components.copy_(components)
+    made.to(device)
     average = deepcopy(made).eval().requires_grad_(False)
-    return RunState(made, average, torch.optim.AdamW(made.parameters(), config.rate, (0.9, 0.99), weight_decay=0.01))
+    optimiser = torch.optim.AdamW(made.parameters(), config.rate, (0.9, 0.99), weight_decay=1e-4, fused=True)
+    return RunState(made, average, optimiser, goals.to(device))
 
 
 def train(state: RunState, examples: Examples, encoder: ClipEncoder, config: RunConfig) -> Iterator[RunStep]:
@@ -88,29 +99,29 @@ def train(state: RunState, examples: Examples, encoder: ClipEncoder, config: Run
         state.step += 1
         decay = min(config.average, state.step / (state.step + 10))
         with torch.no_grad():
-            for mean, now in zip(state.average.parameters(), state.network.parameters(), strict=True):
-                mean.lerp_(now, 1 - decay)
+            torch._foreach_lerp_(list(state.average.parameters()), list(state.network.parameters()), 1 - decay)
         yield RunStep(state.step, config.steps, losses, time.perf_counter() - began)
 
 
 def update(
     state: RunState, examples: Examples, encoder: ClipEncoder, config: RunConfig, rng: torch.Generator
 ) -> dict[str, float]:
-    """One step: of several dice the one whose picture is nearest learns it, and CLIP scores some of the pictures.
+    """One step: the weights of the pictures are learned, and CLIP scores some of what is drawn.
 
-    The first is implicit maximum likelihood (Li and Malik, arXiv 1809.09087): without it every text would get the mean
-    of all its pictures, which is grey.
+    The distance itself is minimised and not its square: where a text has several pictures, that leads to the one in
+    their midst (the geometric median), and not to the mean of all, which is grey.
     """
     share = state.step / config.steps
     for group in state.optimiser.param_groups:
-        group["lr"] = config.rate * min(1.0, (state.step + 1) / config.warmup, 0.02 + 2 * (1 - share))
-    pictures, texts = (part.to(encoder.device) for part in examples.draw(config.batch, config.scenes, rng))
-    dice = nearest(state.network, pictures, texts, config.tries, rng)
-    drawn = state.network(texts, dice)
-    losses = {"pixels": (drawn - pictures).abs().mean(), "layout": F.l1_loss(_means(drawn), _means(pictures))}
-    total = losses["pixels"] + config.layout * losses["layout"]
+        group["lr"] = config.rate * min(1.0, (state.step + 1) / config.warmup) * (0.01 + 0.99 * _cosine(share))
+    chosen, texts, styles = (part.to(encoder.device) for part in examples.draw(config.batch, rng))
+    given = state.network.weights(blurred(texts, config.noise, rng), styles)
+    error = (given - state.goals[chosen]).square().sum(1)
+    losses = {"distance": (error + 1e-4).sqrt().mean()}  # the slope of a root ends nowhere
+    total = losses["distance"]
     if config.clip and share >= config.clip_from:
-        losses["clip"] = score(drawn[: config.judged], texts[: config.judged], encoder, rng)
+        few = slice(config.judged)
+        losses["clip"] = score(state.network.cutouts(given[few]), texts[few], encoder, rng)
         total = total + config.clip * losses["clip"]
     if not total.isfinite():
         raise ArithmeticError("the loss is not finite; lower the rate, or resume from the last checkpoint")
@@ -121,31 +132,22 @@ def update(
     return {name: value.item() for name, value in losses.items()}
 
 
-@torch.no_grad()
-def nearest(network: Forward, pictures: Tensor, texts: Tensor, tries: int, rng: torch.Generator) -> Tensor:
-    """(B, `dice`): of so many throws for each picture the one whose drawing has the nearest colours and layout."""
-    best, least = None, None
-    for _ in range(tries):
-        dice = torch.randn(len(texts), network.config.dice, generator=rng).to(texts)
-        if tries == 1:
-            return dice
-        gap = (_means(network(texts, dice)) - _means(pictures)).square().mean((1, 2, 3))
-        if best is None:
-            best, least = dice, gap
-        else:
-            better = gap < least
-            best, least = torch.where(better[:, None], dice, best), torch.minimum(gap, least)
-    return best
+def blurred(texts: Tensor, noise: float, rng: torch.Generator) -> Tensor:
+    """(B, D), unit norm, each turned by a random amount: what people ask for lies beside what is learned."""
+    length = noise * torch.rand(len(texts), 1, generator=rng)
+    aside = torch.randn(texts.shape, generator=rng) * length / texts.shape[1] ** 0.5
+    return F.normalize(texts + aside.to(texts), dim=1)
 
 
 def score(drawn: Tensor, texts: Tensor, encoder: ClipEncoder, rng: torch.Generator) -> Tensor:
-    """The contrastive loss of a view of each picture against all of the texts.
+    """The contrastive loss of a view of each cut-out (B, 4, S, S), on white, against all of the texts.
 
     The squared angle to its own text, which guidance follows, is lowered most by one pattern in every picture (seen).
     """
     windows = crops(1, wide=1.0)(Tick(0, 1, rng), encoder.size)
-    return contrastive(encoder.encode_image(windows(drawn)), texts.to(drawn), SCALE)
+    pictures = (drawn[:, :3] + 1 - drawn[:, 3:]).clamp(0, 1)
+    return contrastive(encoder.encode_image(windows(pictures)), texts.to(drawn), SCALE)
 
 
-def _means(pictures: Tensor) -> Tensor:
-    return F.avg_pool2d(pictures, 8)
+def _cosine(share: float) -> float:
+    return 0.5 * (1 + torch.cos(torch.tensor(share * torch.pi)).item())
