@@ -29,11 +29,11 @@ PROMPTS = (
 KNOBS: dict[str, tuple[Any, ...]] = {  # beside the default
     "lr": (0.1, 0.4),
     "cutouts": (5, 16),
-    "wide": (0.5, 1.0),
     "coarse": (0.25, 0.75),
     "average": (0.0,),
-    "smooth": (0.0, 1.0),
     "hold": (0.0, 8.0),
+    "smooth": (0.0, 1.0),
+    "wide": (0.5, 1.0),
 }
 THUMBNAIL = 96  # px
 

@@ -16,6 +16,7 @@ from clipguide.models.clip import OpenedClip
 from clipguide.models.fold import fold_norms
 from clipguide.models.perceptual import Features, clip_features
 from clipguide.models.plain_vit import plain_tower
+from clipguide.models.same_padding import pad_inside
 
 Tower = Callable[[Tensor], Tensor]  # (N, 3, size, size), normalised -> (N, D)
 
@@ -31,6 +32,7 @@ class ClipEncoder:
         self._opened = opened
         self.model = opened.model.eval().requires_grad_(False)
         fold_norms(self.model.visual)
+        pad_inside(self.model.visual)
         self.model.requires_grad_(False).to(self.device, memory_format=torch.channels_last)
         self._tower = plain_tower(self.model)
         self._mean = torch.tensor(opened.mean, device=self.device)[:, None, None]

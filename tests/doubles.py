@@ -91,7 +91,7 @@ def tiny_forward(seed: int = 0) -> Forward:
         torch.manual_seed(seed)
         network = Forward(ForwardConfig(embedding=16, styles=("a", "b"), side=16, components=8, width=16, depth=1))
         network.mean.fill_(0.5)
-        network.components.normal_(std=0.2)
+        network.components.normal_(std=0.1)
     return network
 
 

@@ -53,14 +53,15 @@ def test_it_learns_what_a_text_looks_like_in_each_style(pairs, encoder):
     assert ((alpha > 0.5) == torch.tensor([True, True, False, False])).all()
 
 
-def test_the_dice_choose_style_and_ground():
+def test_the_dice_choose_style_ground_and_place():
     network = Forward(NETWORK)
     network.mean.view(4, 16, 16)[:, 4:12, 4:12] = 1.0  # a white thing
-    dice = torch.tensor([[1.0, 0.0, 3, 0, 0], [0.0, 1.0, 3, 0, 0], [0.0, 2.0, -3, 0, 0]])
+    dice = torch.tensor([[1, 0, 3, 0, 0, 0, 0, 0], [0, 1, 3, 0, 0, 0, 0, 0], [0, 2, -3, 0, 0, 9, 0, 0.0]])
     asked = []
     network.weights = lambda texts, styles: (asked.append(styles), torch.zeros(len(texts), 3))[1]
     drawn = network(torch.zeros(3, 16), dice)
     assert asked[0].tolist() == [0, 1, 1]
+    assert drawn[2, 1, 8, 3] > 0.98 > 0.9 > drawn[2, 1, 8, 11]  # it stands a px further to the left
     assert (drawn[:, :, 8, 8] == 1).all() and torch.equal(drawn[0], drawn[1])
     assert drawn[0, 0, 0, 0] < 0.7 < 0.95 < drawn[2, 0, 0, 0]
 
@@ -121,7 +122,7 @@ def test_what_is_written_is_read_back(tmp_path):
     network.components.normal_(std=0.1)
     write_forward(tmp_path / "net", network)
     again, texts = open_forward(tmp_path / "net"), F.normalize(torch.randn(3, 16), dim=1)
-    dice = torch.randn(3, 5)
+    dice = torch.randn(3, 8)
     assert again.config == NETWORK and again(texts, dice).shape == (3, 3, NETWORK.side, NETWORK.side)
     assert (again(texts, dice) - network(texts, dice)).abs().max() < 0.01
     (tmp_path / "net" / "config.json").write_text("{}", encoding="utf-8")
@@ -204,7 +205,7 @@ def test_a_run_leaves_a_network_a_checkpoint_and_a_sheet(tmp_path, pairs, encode
 
 def test_retargeted_it_draws_the_same_from_the_turned_embeddings_of_another_clip():
     torch.manual_seed(0)
-    network, old, dice = Forward(NETWORK).eval(), F.normalize(torch.randn(400, 16), dim=1), torch.randn(400, 5)
+    network, old, dice = Forward(NETWORK).eval(), F.normalize(torch.randn(400, 16), dim=1), torch.randn(400, 8)
     network.components.normal_(std=0.1)
     new = F.normalize(old @ torch.linalg.qr(torch.randn(24, 24))[0][:16], dim=1)  # 24 numbers instead of 16
     map_, likeness = retarget.fitted(new, old)

@@ -20,6 +20,7 @@ from clipguide.errors import UserError
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 PALE = 0.35  # how much darker than white the ground behind a thing may be
+ASIDE, NEARER = 0.12, 0.12  # of half a side a thing may stand aside, of its size it may be larger or smaller
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,9 @@ class ForwardConfig:
 
     @property
     def dice(self) -> int:
-        """How many normal numbers decide a picture: one for each style, of which the largest wins, and the ground's."""
-        return len(self.styles) + 3
+        """How many normal numbers decide a picture: one for each style, of which the largest wins, three for
+        the ground's colour, and three for the place and the size."""
+        return len(self.styles) + 6
 
 
 class Forward(nn.Module):
@@ -57,9 +59,9 @@ class Forward(nn.Module):
         self.register_buffer("components", torch.zeros(config.components, pixels))  # orthogonal, of one length
 
     def forward(self, texts: Tensor, dice: Tensor) -> Tensor:
-        *styles, red, green, blue = dice.unbind(1)
-        drawn = self.cutouts(self.weights(texts, torch.stack(styles, 1).argmax(1)))
-        ground = 1 - PALE * torch.stack([red, green, blue], 1).sigmoid()[..., None, None]
+        styles, colour, place = dice.split([len(self.config.styles), 3, 3], 1)
+        drawn = _placed(self.cutouts(self.weights(texts, styles.argmax(1))), place)
+        ground = 1 - PALE * colour.sigmoid()[..., None, None]
         return (drawn[:, :3] + (1 - drawn[:, 3:]) * ground).clamp(0, 1)
 
     def weights(self, texts: Tensor, styles: Tensor) -> Tensor:
@@ -76,6 +78,15 @@ class Forward(nn.Module):
         side = self.config.side
         drawn = (self.mean + weights @ self.components).unflatten(1, (4, side, side))
         return torch.cat([drawn[:, :3], drawn[:, 3:].clamp(0, 1)], 1)
+
+
+def _placed(pictures: Tensor, place: Tensor) -> Tensor:
+    """(B, C, S, S) moved across and down and made larger or smaller, by normal numbers (B, 3)."""
+    across, down, size = (place.tanh() * torch.tensor([ASIDE, ASIDE, NEARER]).to(place)).unbind(1)
+    zoom, none = 1 + size, torch.zeros_like(size)
+    map_ = torch.stack([torch.stack([zoom, none, across], 1), torch.stack([none, zoom, down], 1)], 1)
+    grid = F.affine_grid(map_, list(pictures.shape), align_corners=False)
+    return F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
 
 
 def _block(width: int) -> nn.Sequential:
