@@ -44,7 +44,7 @@ HASHTAGS: dict[str, tuple[str, dict[str, Any]]] = {
     "triangles": ("shapes", {"shape": "triangle"}),
     "ellipses": ("shapes", {"shape": "ellipse"}),
     "rectangles": ("shapes", {"shape": "rectangle"}),
-    "evolution": ("shapes", {"by": "evolution", "cutouts": 4, "steps": 300}),
+    "evolution": ("shapes", {"by": "evolution", "cutouts": 4, "steps": 200}),
 }
 
 

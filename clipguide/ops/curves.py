@@ -36,10 +36,15 @@ def pieces_for(chain: Tensor, *, tolerance: float, longest: float, most: int = 6
     The distance of a chord follows from the second differences of the control points (Wang's bound).
     """
     points = segments(chain.detach())
-    bend = (points[..., :-2, :] - 2 * points[..., 1:-1, :] + points[..., 2:, :]).norm(dim=-1).max()
     length = (points[..., 1:, :] - points[..., :-1, :]).norm(dim=-1).sum(-1).max()
-    pieces = max(math.sqrt(0.75 * float(bend) / tolerance), float(length) / longest, 1.0)
+    pieces = max(math.sqrt(0.75 * bend(chain) / tolerance), float(length) / longest, 1.0)
     return min(most, math.ceil(pieces))
+
+
+def bend(chain: Tensor) -> float:
+    """The largest second difference of control points, in their unit: 0 if all cubics are evenly divided lines."""
+    points = segments(chain.detach())
+    return float((points[..., :-2, :] - 2 * points[..., 1:-1, :] + points[..., 2:, :]).norm(dim=-1).max())
 
 
 def lines(start: Tensor, end: Tensor) -> Tensor:

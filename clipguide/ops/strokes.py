@@ -19,6 +19,7 @@ from clipguide.ops import curves, tiles
 
 SOFT = 0.75  # px, half the width of an edge's ramp: the best fit to 256-fold supersampling among 0.5 ... 1.0
 FARTHEST = 1e5  # px: what lies farther out is not drawn
+STRAIGHT = 1e-3  # px: a chain that bends less is a polygon
 OPAQUE = 1.0 - 1e-6  # the logarithm of what shines through stays finite
 
 
@@ -80,7 +81,10 @@ def _shown(paths: Paths, size: tuple[int, int], soft: float, tolerance: float):
     per_cubic = curves.pieces_for(paths.points, tolerance=tolerance, longest=8.0 * side) if len(paths.points) else 1
     lines = _closed(curves.flatten(paths.points, per_cubic), paths.filled)
     reach = torch.where(drawn, paths.widths.detach() / 2 + soft, -1.0)
-    rows = tiles.find(lines.detach(), reach, paths.filled, grid)
+    # polygons need no short pieces to tell what is in them, which is most of the work for large ones
+    bent = not len(paths.points) or curves.bend(paths.points) > STRAIGHT
+    outline = lines if bent else _closed(paths.points[:, ::3], paths.filled)
+    rows = tiles.find(lines.detach(), outline.detach(), reach, paths.filled, grid)
     opacity = paths.opacity * torch.where(paths.filled, _thickness(lines), 1.0)
     alpha = _coverage(lines, paths.widths, paths.filled, rows, grid, soft) * opacity[rows.shape, None]
     return alpha, paths.colours, rows, grid

@@ -70,17 +70,18 @@ class Rows:
 
 
 @torch.no_grad()
-def find(lines: Tensor, reach: Tensor, filled: Tensor, grid: Grid) -> Rows:
+def find(lines: Tensor, outline: Tensor, reach: Tensor, filled: Tensor, grid: Grid) -> Rows:
     """Which tiles each shape touches, and the nearest point of its outline for each pixel there.
 
     lines: (N, K + 1, 2) px, the shapes of picture 0 first, then of picture 1, ...; filled ones end where they start.
+    outline: (N, J + 1, 2) px, the same in as few pieces as there may be; what is inside is found by these.
     reach: (N,) px, how far from its outline a shape still shows; negative: it shows nowhere.
     """
     start, end = lines[:, :-1].reshape(-1, 2), lines[:, 1:].reshape(-1, 2)  # (N * K, 2)
     pieces = lines.shape[1] - 1
     tile, piece = _touched(start, end, reach.repeat_interleave(pieces), grid, len(lines))
     if bool(filled.any()):
-        tile_in, shape_in = _interior(lines, reach, filled, grid)
+        tile_in, shape_in = _interior(outline, reach, filled, grid)
         tile, piece = torch.cat([tile, tile_in]), torch.cat([piece, shape_in * pieces])  # any piece will do there
     key = tile * len(lines) + piece // pieces
     key, order = key.sort(stable=True)
@@ -93,7 +94,7 @@ def find(lines: Tensor, reach: Tensor, filled: Tensor, grid: Grid) -> Rows:
     inside = torch.zeros_like(distance, dtype=torch.bool)
     if bool(filled.any()):
         rows = filled[shape].nonzero()[:, 0]
-        inside[rows] = _inside_tile(lines, shape[rows], centre[rows], best[rows], grid)
+        inside[rows] = _inside_tile(outline, shape[rows], centre[rows], best[rows], grid)
     return Rows(tile, shape, distance, piece, along, inside)
 
 
