@@ -18,8 +18,8 @@ def premultiplied(pictures: NDArray) -> Tensor:
     return found
 
 
-def principal(pictures: NDArray, count: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-    """uint8 RGBA (N, 4, S, S) -> mean (P,), components (count, P), and the weights of each picture (N, count).
+def principal(pictures: NDArray, count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """uint8 RGBA (N, 4, S, S) -> mean (P,) and components (count, P), orthogonal.
 
     The components all have one length, such that the squares of a picture's weights add up to 1 in the mean.  UserError
     where there are no more pictures than components.
@@ -33,6 +33,11 @@ def principal(pictures: NDArray, count: int, seed: int = 0) -> tuple[Tensor, Ten
         torch.manual_seed(seed)
         spare = min(SPARE, len(x) - count, x.shape[1] - count)
         directions = torch.svd_lowrank(x, count + spare, niter=2)[2][:, :count]
-    weights = x @ directions
-    length = weights.square().sum(1).mean().sqrt()
-    return mean, directions.T * length, weights / length
+    length = (x @ directions).square().sum(1).mean().sqrt()
+    return mean, directions.T * length
+
+
+def weights_of(pictures: NDArray, mean: Tensor, components: Tensor) -> Tensor:
+    """The weights (N, count) with which the components of `principal` come nearest to each picture."""
+    aside = premultiplied(pictures).flatten(1) - mean
+    return aside @ components.T / components.square().sum(1)

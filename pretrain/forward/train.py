@@ -16,9 +16,10 @@ from clipguide.cutouts import crops
 from clipguide.encoders import ClipEncoder
 from clipguide.errors import UserError
 from clipguide.models.forward import Forward, ForwardConfig
-from pretrain.forward.components import principal
+from pretrain.forward.components import principal, weights_of
 from pretrain.forward.examples import Examples
 from pretrain.loss import contrastive
+from pretrain.schedule import warmup_cosine
 
 SCALE = 20.0  # of cosines
 
@@ -27,7 +28,7 @@ SCALE = 20.0  # of cosines
 class RunConfig:
     """Everything that decides what a run computes, beside its examples.  Stored in its checkpoints."""
 
-    steps: int = 16_000
+    steps: int = 9000
     seed: int = 0
     batch: int = 512
     side: int = 64  # px
@@ -63,18 +64,15 @@ class RunStep:
 
 @dataclass
 class RunState:
-    """goals: (N, components), the weights that draw the examples."""
-
     network: Forward
     average: Forward
     optimiser: torch.optim.Optimizer
-    goals: Tensor
     step: int = 0
 
 
 def start(config: RunConfig, examples: Examples, clip: str, device: torch.device | str = "cpu") -> RunState:
     """A run at step 0.  clip: whose embeddings the examples hold; what scores must be on the same device."""
-    mean, components, goals = principal(examples.pictures, config.components, config.seed)
+    mean, components = principal(examples.pictures, config.components, config.seed)
     told = {"side": config.side, "components": config.components, "width": config.width, "depth": config.depth}
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
@@ -84,7 +82,7 @@ def start(config: RunConfig, examples: Examples, clip: str, device: torch.device
     made.to(device)
     average = deepcopy(made).eval().requires_grad_(False)
     optimiser = torch.optim.AdamW(made.parameters(), config.rate, (0.9, 0.99), weight_decay=1e-4, fused=True)
-    return RunState(made, average, optimiser, goals.to(device))
+    return RunState(made, average, optimiser)
 
 
 def train(state: RunState, examples: Examples, encoder: ClipEncoder, config: RunConfig) -> Iterator[RunStep]:
@@ -92,31 +90,34 @@ def train(state: RunState, examples: Examples, encoder: ClipEncoder, config: Run
 
     The dice of a step follow from the seed and its number, so that a run goes on alike.
     """
+    # of the network's own components, which a resumed run has from its checkpoint
+    goals = weights_of(examples.pictures, state.network.mean.cpu(), state.network.components.cpu()).to(encoder.device)
     while state.step < config.steps:
         began = time.perf_counter()
         rng = torch.Generator().manual_seed(config.seed * 1_000_003 + state.step)
-        losses = update(state, examples, encoder, config, rng)
+        losses = update(state, examples, goals, encoder, config, rng)
         state.step += 1
         decay = min(config.average, state.step / (state.step + 10))
         with torch.no_grad():
-            torch._foreach_lerp_(list(state.average.parameters()), list(state.network.parameters()), 1 - decay)
+            for mean, now in zip(state.average.parameters(), state.network.parameters(), strict=True):
+                mean.lerp_(now, 1 - decay)
         yield RunStep(state.step, config.steps, losses, time.perf_counter() - began)
 
 
 def update(
-    state: RunState, examples: Examples, encoder: ClipEncoder, config: RunConfig, rng: torch.Generator
+    state: RunState, examples: Examples, goals: Tensor, encoder: ClipEncoder, config: RunConfig, rng: torch.Generator
 ) -> dict[str, float]:
-    """One step: the weights of the pictures are learned, and CLIP scores some of what is drawn.
+    """One step: the weights `goals` (N, components) of the pictures are learned, and CLIP scores some of what is drawn.
 
     The distance itself is minimised and not its square: where a text has several pictures, that leads to the one in
     their midst (the geometric median), and not to the mean of all, which is grey.
     """
     share = state.step / config.steps
     for group in state.optimiser.param_groups:
-        group["lr"] = config.rate * min(1.0, (state.step + 1) / config.warmup) * (0.01 + 0.99 * _cosine(share))
+        group["lr"] = config.rate * warmup_cosine(state.step, config.steps, config.warmup, floor=0.01)
     chosen, texts, styles = (part.to(encoder.device) for part in examples.draw(config.batch, rng))
     given = state.network.weights(blurred(texts, config.noise, rng), styles)
-    error = (given - state.goals[chosen]).square().sum(1)
+    error = (given - goals[chosen]).square().sum(1)
     losses = {"distance": (error + 1e-4).sqrt().mean()}  # the slope of a root ends nowhere
     total = losses["distance"]
     if config.clip and share >= config.clip_from:
@@ -147,7 +148,3 @@ def score(drawn: Tensor, texts: Tensor, encoder: ClipEncoder, rng: torch.Generat
     windows = crops(1, wide=1.0)(Tick(0, 1, rng), encoder.size)
     pictures = (drawn[:, :3] + 1 - drawn[:, 3:]).clamp(0, 1)
     return contrastive(encoder.encode_image(windows(pictures)), texts.to(drawn), SCALE)
-
-
-def _cosine(share: float) -> float:
-    return 0.5 * (1 + torch.cos(torch.tensor(share * torch.pi)).item())

@@ -15,7 +15,7 @@ python=${PYTHON:-.venv/bin/python}
 if [ "${PROFILE:-cpu}" = gpu ]; then
   how="--batch 4096 --steps 60000 --judged 128"
 else
-  how="--steps 9000"
+  how=""  # its defaults
 fi
 resume=$([ -f "$work/checkpoint.pt" ] && echo --resume || true)
 
