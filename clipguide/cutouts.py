@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 
 import torch
 from torch import Tensor
@@ -21,7 +21,8 @@ from clipguide.ops.warp import outside, sample, window_points
 SQUARE = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])  # corners as (x, y)
 OVERHANG = 0.1  # of a close window's side may lie outside the picture, so that edges are seen as often as the middle
 MIRROR = 0.5  # share of mirrored views for a picture from nothing: none frames scenes, all unshapes things (by eye)
-NOISE_MARGIN = 64  # px: one sheet of noise serves all views, each through its own window
+NOISE_SHIFT = 1009  # numbers on the tape from where one view's noise begins to where the next one's does
+NOISE_STARTS = 1 << 17  # places where the first may begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,11 @@ class Windows:
     extent: Tensor
     far: Tensor
     shape: Tensor
-    mirror: Tensor | None = None  # (n,) 1 where its mirror image lies outside the picture, 0 where the fill does
+    mirror: int = 0  # to so many of them, the first, its mirror image lies outside the picture; to the others the fill
     fill: Tensor = field(default_factory=lambda: torch.empty(0))
     colour: Tensor | None = None  # (n, 3, 3)
-    noise: tuple[Tensor, Tensor, Tensor] | None = None  # sheet (3, S + margin, S + margin), offsets (n, 2), scales (n,)
-    holes: Tensor | None = None  # (n, 4) as x0, y0, x1, y1 in the view's unit square
+    noise: tuple[Tensor, Tensor] | None = None  # (n, 3, S, S) and its standard deviations (n, 1, 1, 1)
+    holes: Tensor | None = None  # (n, 4) as x0, y0, x1, y1 in px of the view, integers
 
     @property
     def count(self) -> int:
@@ -51,17 +52,16 @@ class Windows:
     def part(self, chunk: int, chunks: int) -> Windows:
         """Every chunks-th view, so that each share has near and far ones."""
         take = slice(chunk, None, chunks)
-        noise = self.noise and (self.noise[0], self.noise[1][take], self.noise[2][take])
         return replace(
             self,
             place=self.place[take],
             extent=self.extent[take],
             far=self.far[take],
             shape=self.shape[take],
-            mirror=None if self.mirror is None else self.mirror[take],
+            mirror=len(range(chunk, self.mirror, chunks)),
             fill=self.fill[take],
             colour=None if self.colour is None else self.colour[take],
-            noise=noise,
+            noise=self.noise and (self.noise[0][take], self.noise[1][take]),
             holes=None if self.holes is None else self.holes[take],
         )
 
@@ -78,13 +78,12 @@ class Windows:
         points = window_points(corners.to(image), self.side)
         ground, hidden = self._ground(points)
         colour = None if self.colour is None else self.colour.to(image)
-        folded = self.mirror is not None
-        views = sample(image, points, levels, mirror=folded, hidden=hidden, colour=colour, ground=ground)
+        views = sample(image, points, levels, mirror=self.mirror, hidden=hidden, colour=colour, ground=ground)
         return views.flatten(0, 1)
 
     def _ground(self, points: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """What lies over the picture and around it, (n, 3, S, S), and 1 where it hides it, (n, S, S)."""
-        ground = None if self.noise is None else self._noise(points)
+        ground = None if self.noise is None else self.noise[0].to(points) * self.noise[1].to(points)
         hidden = self._hidden(points)
         if hidden is not None:
             past, fill = hidden[:, None], self._coloured_fill().to(points)
@@ -93,34 +92,18 @@ class Windows:
 
     def _hidden(self, points: Tensor) -> Tensor | None:
         """(n, S, S), 1 past the picture's edges and in the hole, 0 elsewhere."""
-        hole = None if self.holes is None else self._hole().to(points)
-        if self.mirror is not None and self.mirror.all():
-            return hole
-        past = outside(points)
-        if self.mirror is not None:
-            past *= 1 - self.mirror.to(points)[:, None, None]
-        return past if hole is None else torch.maximum(past, hole)
+        if self.mirror == self.count and self.holes is None:
+            return None
+        hidden = points.new_zeros(points.shape[1:])
+        hidden[self.mirror :] = outside(points[:, self.mirror :])
+        for view, (x0, y0, x1, y1) in zip(hidden, [] if self.holes is None else self.holes.tolist(), strict=False):
+            view[y0:y1, x0:x1] = 1
+        return hidden
 
     def _coloured_fill(self) -> Tensor:
         """(n, 3, 1, 1)."""
         fill = self.fill[..., None]
         return (fill if self.colour is None else self.colour @ fill)[..., None]
-
-    def _noise(self, like: Tensor) -> Tensor:
-        """(n, 3, S, S)."""
-        sheet, offsets, scales = self.noise
-        sheet, side = sheet.to(like), self.side
-        noise = like.new_empty(self.count, 3, side, side)
-        for view, (x, y), scale in zip(noise, offsets.tolist(), scales.tolist(), strict=True):
-            torch.mul(sheet[:, y : y + side, x : x + side], scale, out=view)  # in one pass, which gathering is not
-        return noise
-
-    def _hole(self) -> Tensor:
-        """(n, S, S), 1 in the hole and 0 elsewhere."""
-        ticks = (torch.arange(self.side) + 0.5) / self.side
-        x0, y0, x1, y1 = self.holes[:, :, None].unbind(1)
-        column, row = ((ticks >= x0) & (ticks < x1)).float(), ((ticks >= y0) & (ticks < y1)).float()  # (n, S)
-        return row[:, :, None] * column[:, None, :]
 
 
 def whole() -> Cutouts:
@@ -158,18 +141,18 @@ def crops(
     def cut(tick: Tick, side: int) -> Windows:
         roll = partial(torch.rand, generator=tick.rng)
         low, high = _between(zoom, late or zoom, tick.progress)
-        is_far, size = torch.arange(count) < max(round(count * wide), int(wide > 0)), roll(count)
+        is_far, size = _spread(count, max(round(count * wide), int(wide > 0))), roll(count)
         return Windows(
             side,
             place=roll(count, 2),
             extent=torch.where(is_far, 1 + 0.15 * size, low + (high - low) * size),
             far=is_far,
             shape=_shapes(roll(count, 10), turn, perspective),
-            mirror=_mirrored(tick, count, mirror),
+            mirror=round(count * mirror),
             fill=roll(count, 1).expand(-1, 3),
             colour=_colours(roll(3, count), jitter),
-            noise=_noise(tick, side, roll(count, 3), noise),
-            holes=_holes(roll(count, 5), erase),
+            noise=_noise(tick, side, roll(count), noise),
+            holes=_holes(side, roll(count, 5), erase),
         )
 
     return cut
@@ -197,14 +180,18 @@ def _between(start: tuple[float, float], end: tuple[float, float], progress: flo
     return low, high
 
 
+def _spread(count: int, chosen: int) -> Tensor:
+    """(count,) `chosen` of them true, at even distances: among the first as many as among the last."""
+    return (torch.arange(1, count + 1) * chosen) // count > (torch.arange(count) * chosen) // count
+
+
 def _shapes(dice: Tensor, turn: float, perspective: float) -> Tensor:
     """(n, 4, 2): bent, turned and mirrored squares."""
     corners = SQUARE - 0.5 + (dice[:, :8].unflatten(1, (4, 2)) - 0.5) * perspective
-    angle = (dice[:, 8] * 2 - 1) * math.radians(turn)
-    cos, sin = angle.cos(), angle.sin()
-    matrix = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)  # (n, 2, 2)
-    flip = torch.where(dice[:, 9] < 0.5, -1.0, 1.0)
-    return (corners @ matrix.mT) * torch.stack([flip, torch.ones_like(flip)], -1)[:, None]
+    turns = torch.polar(torch.ones(len(dice), 1), (dice[:, 8:9] * 2 - 1) * math.radians(turn))
+    shapes = torch.view_as_real(torch.view_as_complex(corners) * turns)
+    shapes[..., 0] *= torch.where(dice[:, 9:] < 0.5, -1.0, 1.0)
+    return shapes
 
 
 def _colours(dice: Tensor, jitter: float) -> Tensor | None:
@@ -214,22 +201,25 @@ def _colours(dice: Tensor, jitter: float) -> Tensor | None:
     return jitter_matrices(hue * math.pi, 1 + 2 * saturation, 1 + gain)
 
 
-def _mirrored(tick: Tick, count: int, share: float) -> Tensor | None:
-    if not share:
-        return None
-    return (torch.rand(count, generator=tick.rng) < share).float() if share < 1 else torch.ones(count)
-
-
-def _noise(tick: Tick, side: int, dice: Tensor, noise: float) -> tuple[Tensor, Tensor, Tensor] | None:
+def _noise(tick: Tick, side: int, dice: Tensor, noise: float) -> tuple[Tensor, Tensor] | None:
+    """Each view's noise is a stretch of one long tape, which begins anywhere and goes on in the next view's."""
     if not noise:
         return None
-    sheet = torch.randn(3, side + NOISE_MARGIN, side + NOISE_MARGIN, generator=tick.rng)
-    return sheet, (dice[:, :2] * NOISE_MARGIN).long(), dice[:, 2] * noise
+    begin = int(torch.randint(NOISE_STARTS, (), generator=tick.rng))
+    tape = _tape(3 * side * side + NOISE_STARTS + NOISE_SHIFT * len(dice))
+    views = tape.as_strided((len(dice), 3, side, side), (NOISE_SHIFT, side * side, side, 1), begin)
+    return views, ((dice * 2 - 1) * noise)[:, None, None, None]
 
 
-def _holes(dice: Tensor, erase: float) -> Tensor | None:
+@cache
+def _tape(length: int) -> Tensor:
+    """Normal numbers, the same in all runs: rolling them at each step would take as long as all other dice."""
+    return torch.randn(length, generator=torch.Generator().manual_seed(0))
+
+
+def _holes(side: int, dice: Tensor, erase: float) -> Tensor | None:
     if not erase:
         return None
     size = 0.15 + 0.3 * dice[:, :2]
     corner = dice[:, 2:4] * (1 - size)
-    return torch.cat([corner, corner + size], 1) * (dice[:, 4:] < erase)
+    return (torch.cat([corner, corner + size], 1) * (dice[:, 4:] < erase) * side).round().int()

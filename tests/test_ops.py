@@ -67,7 +67,7 @@ def test_outside_lies_the_nearest_edge_or_the_mirror_image():
     points = window_points(left[None], 8)
     assert outside(points).all() and not outside(points + torch.tensor([1.0, 0.0]).view(2, 1, 1, 1)).any()
     torch.testing.assert_close(sample(image, points, level)[0], image[..., :1].expand_as(image))
-    torch.testing.assert_close(sample(image, points, level, mirror=True)[0], image.flip(-1), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(sample(image, points, level, mirror=1)[0], image.flip(-1), rtol=1e-4, atol=1e-5)
 
 
 def test_copies_of_one_picture_never_run_into_each_other():

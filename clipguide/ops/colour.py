@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -46,13 +48,19 @@ def jitter_matrices(hue: Tensor, saturation: Tensor, gain: Tensor) -> Tensor:
 
     hue: (n,) radians about the grey axis.  saturation, gain: (n,) factors, 1 changes nothing.
     """
+    turn = torch.stack([torch.ones_like(hue), hue.cos(), hue.sin()], 1)  # (n, 3)
+    fade = torch.stack([torch.ones_like(saturation), saturation], 1) * gain[:, None]  # (n, 2)
+    return torch.einsum("nf,nt,ftij->nij", fade, turn, _jitters().to(hue))
+
+
+@cache
+def _jitters() -> Tensor:
+    """(2, 3, 3, 3): what 1 and the saturation, and 1, the cosine and the sine of the hue are multiplied by."""
+    grey, one = torch.tensor(LUMA).expand(3, 3), torch.eye(3)
     axis = torch.full((3, 3), 1 / 3)
     cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / 3**0.5
-    cos, sin = hue.cos()[:, None, None], hue.sin()[:, None, None]
-    turn = cos * torch.eye(3) + (1 - cos) * axis + sin * cross  # Rodrigues about (1, 1, 1)
-    grey = torch.tensor(LUMA).expand(3, 3)
-    scale = saturation[:, None, None]
-    return gain[:, None, None] * (scale * torch.eye(3) + (1 - scale) * grey) @ turn
+    turns = torch.stack([axis, one - axis, cross])  # Rodrigues about (1, 1, 1)
+    return torch.stack([grey, one - grey])[:, None] @ turns
 
 
 def oklab(image: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 AWAY = 4.0  # moves a place off the picture, which reaches from -1 to 1
-STRIPS = 4, 3, 2, 1  # torch shares the lookup among its threads by pictures: one is given to it in so many strips
+STRIPS = 4  # at most: torch shares the lookup among its threads by pictures, so one is given to it in strips
 
 
 def homographies(corners: Tensor) -> Tensor:
@@ -18,14 +18,12 @@ def homographies(corners: Tensor) -> Tensor:
     corners: (n, 4, 2) as (x, y), in the order top left, top right, bottom right, bottom left; the square's own corners
     are (0, 0), (1, 0), (1, 1), (0, 1).  -> (n, 3, 3).  Closed form of Heckbert's thesis (1989), section 2.2.3.
     """
-    p0, p1, p2, p3 = corners.unbind(1)
-    total, d1, d2 = p0 - p1 + p2 - p3, p1 - p2, p3 - p2
-    det = d1[:, 0] * d2[:, 1] - d2[:, 0] * d1[:, 1]
-    g = (total[:, 0] * d2[:, 1] - d2[:, 0] * total[:, 1]) / det
-    h = (d1[:, 0] * total[:, 1] - total[:, 0] * d1[:, 1]) / det
-    a, b = p1 - p0 + g[:, None] * p1, p3 - p0 + h[:, None] * p3
-    rows = [a[:, 0], b[:, 0], p0[:, 0], a[:, 1], b[:, 1], p0[:, 1], g, h, torch.ones_like(g)]
-    return torch.stack(rows, 1).unflatten(1, (3, 3))
+    first, sides = corners[:, :1], corners[:, 1::2]  # (n, 1, 2); the corners on either side of it, (n, 2, 2)
+    bend = (corners[:, ::2] - sides).sum(1)  # none for a parallelogram
+    gh = torch.linalg.solve((sides - corners[:, 2:3]).mT, bend)  # (n, 2)
+    axes = sides - first + gh[..., None] * sides
+    above = torch.cat([axes, first], 1).mT  # (n, 2, 3)
+    return torch.cat([above, F.pad(gh, (0, 1), value=1.0)[:, None]], 1)
 
 
 def window_points(corners: Tensor, side: int) -> Tensor:
@@ -35,15 +33,15 @@ def window_points(corners: Tensor, side: int) -> Tensor:
     square, in which the picture's pixels fill 0 to 1.
     """
     ticks = (torch.arange(side, device=corners.device) + 0.5) / side
-    map_ = homographies(corners).permute(1, 2, 0)[..., None, None]  # (3, 3, n, 1, 1)
-    points = torch.addcmul(map_[:, 1] * ticks[:, None] + map_[:, 2], map_[:, 0], ticks)
+    x, y, one = homographies(corners).permute(1, 2, 0).contiguous()[..., None, None].unbind(1)  # each (3, n, 1, 1)
+    points = x * ticks + (y * ticks[:, None] + one)
     return points[:2].div_(points[2])
 
 
 def outside(points: Tensor) -> Tensor:
     """(2, n, S, S) of `window_points` -> (n, S, S), 1 for the pixels that see past the picture's edges, else 0."""
     x, y = (points - 0.5).abs_()
-    return (torch.maximum(x, y) > 0.5).to(points)
+    return torch.maximum(x, y, out=x).gt_(0.5)
 
 
 def sample(
@@ -51,22 +49,21 @@ def sample(
     points: Tensor,
     levels: Tensor,
     *,
-    mirror: bool = False,
+    mirror: int = 0,
     hidden: Tensor | None = None,
     colour: Tensor | None = None,
     ground: Tensor | None = None,
 ) -> Tensor:
     """Looks at the picture through every window.
 
-    image: (B, 3, H, W).  points: (2, n, S, S) of `window_points`.  levels: (n,) how often each window wants the picture
-    halved first, so that nothing aliases.  Past the picture's edges lies its mirror image, or else the colour of the
-    nearest edge.  hidden: (n, S, S), from 1 on for a pixel that shows no picture, else 0.  colour: (n, 3, 3), what
-    multiplies the colours.  ground: (n, 3, S, S), what is added then; it may be written into.  -> (n, B, 3, S, S).
+    image: (B, 3, H, W).  points: (2, n, S, S) of `window_points`; they may be written into.  levels: (n,) how often
+    each window wants the picture halved first, so that nothing aliases.  Past the picture's edges lies its mirror image
+    for `mirror` windows, the first, and the colour of the nearest edge for the others.  hidden: (n, S, S), from 1 on
+    for a pixel that shows no picture, else 0.  colour: (n, 3, 3), what multiplies the colours.  ground: (n, 3, S, S),
+    what is added then; it may be written into.  -> (n, B, 3, S, S).
     """
-    atlas, tops, heights, widths = _atlas(image, int(levels.max()))
-    starts, sides = torch.stack([torch.zeros_like(levels), tops[levels]]), torch.stack([widths, heights])[:, levels]
-    whole = torch.tensor([[atlas.shape[-1]], [atlas.shape[-2]]])
-    places = _lookup(_folded(points) if mirror else points, starts, sides, whole)
+    atlas, layout = _atlas(image, int(levels.max()))
+    places = _lookup(points, mirror, layout.to(points)[:, :, levels])
     if hidden is not None:
         places[0].add_(hidden, alpha=AWAY)
     seen = _Seen.apply(atlas.transpose(0, 1), places.permute(1, 2, 3, 0), colour, ground)  # (n, 3, B, S, S)
@@ -97,7 +94,8 @@ class _Seen(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         places, colour = ctx.saved_tensors
         count, side = places.shape[:2]
-        strips = next(number for number in STRIPS if count % number == 0)
+        most = min(STRIPS, torch.get_num_threads())
+        strips = next(number for number in range(most, 0, -1) if count % number == 0)
         planes = _planes(gradient.flatten(3), colour, strips).view(strips, -1, count // strips * side, side)
         blank = gradient.new_zeros(()).expand(strips, planes.shape[1], *ctx.shape[2:])  # only for the places' gradient
         total, _ = torch.ops.aten.grid_sampler_2d_backward(
@@ -107,48 +105,43 @@ class _Seen(torch.autograd.Function):
 
 
 def _planes(gradient: Tensor, colour: Tensor | None, strips: int) -> Tensor:
-    """(n, 3, B, P) -> (strips, 3, B, n / strips, P), back through `colour` (n, 3, 3).
-
-    One product a view: it reads channels wherever they lie and writes planes, so nothing is copied in between.
-    """
-    count, _, batch, pixels = gradient.shape
-    planes = gradient.new_empty(strips, 3, batch, count // strips, pixels)
-    if colour is None:
-        return planes.copy_(gradient.unflatten(0, (strips, -1)).permute(0, 2, 3, 1, 4))
-    for view in range(count):
-        strip, row = divmod(view, count // strips)
-        for one in range(batch):
-            torch.mm(colour[view].mT, gradient[view, :, one], out=planes[strip, :, one, row])
-    return planes
+    """(n, 3, B, P) -> (strips, 3, B, n / strips, P), back through `colour` (n, 3, 3)."""
+    mixed = gradient if colour is None else (colour.mT @ gradient.flatten(2)).view_as(gradient)
+    return mixed.unflatten(0, (strips, -1)).permute(0, 2, 3, 1, 4).contiguous()
 
 
-def _atlas(image: Tensor, levels: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _atlas(image: Tensor, levels: int) -> tuple[Tensor, Tensor]:
     """The picture and its halved copies, one above the other: windows of all levels look into one picture.
 
-    -> the atlas, (B, 3, rows, W); the first row, the height and the width of each copy, (levels + 1,), in px.
+    -> the atlas, (B, 3, rows, W); and for x and y of each copy, (4, 2, levels + 1): by what a place from 0 to 1 on the
+    copy is multiplied and what is added to have its place from -1 to 1 on the atlas; the least and the greatest of
+    these, half a pixel from the copy's ends.
     """
     copies = [image]
     for _ in range(levels):
         copies.append(_halved(copies[-1]))
-    heights, widths = torch.tensor([copy.shape[-2:] for copy in copies], device=image.device).unbind(1)
     padded = [F.pad(copy, (0, image.shape[-1] - copy.shape[-1])) for copy in copies[1:]]
-    return torch.cat([image, *padded], 2), heights.cumsum(0) - heights, heights, widths
+    rows, width = sum(copy.shape[-2] for copy in copies), image.shape[-1]
+    top, layout = 0, []
+    for copy in copies:
+        layout.append([_placed(0, copy.shape[-1], width), _placed(top, copy.shape[-2], rows)])
+        top += copy.shape[-2]
+    return torch.cat([image, *padded], 2), torch.tensor(layout).permute(2, 1, 0)
 
 
-def _lookup(points: Tensor, starts: Tensor, sides: Tensor, whole: Tensor) -> Tensor:
-    """(2, n, S, S) places from 0 to 1 on each window's own copy -> places from -1 to 1 on the atlas.
-
-    starts, sides: (2, n) where the copy begins and how long it is, of `whole` (2, 1) px, along x and y; half a px at
-    its ends is never passed.
-    """
-    starts, sides, whole = (pixels.to(points)[..., None, None] for pixels in (starts, sides, whole))
-    least, most = (2 * starts + 1) / whole - 1, (2 * (starts + sides) - 1) / whole - 1
-    return torch.addcmul(2 * starts / whole - 1, points, 2 * sides / whole).clamp_(least, most)
+def _placed(start: int, length: int, whole: int) -> list[float]:
+    """Where `length` px from `start` on lie among `whole` px: factor, addend, least and greatest place."""
+    end = start + length
+    return [2 * length / whole, 2 * start / whole - 1, (2 * start + 1) / whole - 1, (2 * end - 1) / whole - 1]
 
 
-def _folded(points: Tensor) -> Tensor:
-    """Coordinates past an edge of the unit square come back as in a mirror, from as far as a square away."""
-    return (points.abs() - 1).abs_().neg_().add_(1)  # a remainder would serve any distance, at ten times the cost
+def _lookup(points: Tensor, mirror: int, layout: Tensor) -> Tensor:
+    """(2, n, S, S) places on each window's own copy -> places on the atlas.  layout: (4, 2, n), see `_atlas`."""
+    factor, start, least, most = layout[..., None, None]
+    past = points[:, :mirror]  # these come back past an edge as in a mirror, from as far as a square away:
+    torch.lerp(past.clamp(0, 1), past, -1, out=past)  # twice the nearest edge, less the point
+    places = (points * factor).add_(start)  # addcmul and clamp take a number for each window three times as slowly
+    return torch.minimum(torch.maximum(places, least, out=places), most, out=places)
 
 
 def _halved(image: Tensor) -> Tensor:
