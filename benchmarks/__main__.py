@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 
-QUESTIONS = ("start", "picture", "step", "memory", "strokes", "vqgan", "style", "batch", "train")
+QUESTIONS = ("start", "picture", "step", "memory", "strokes", "vqgan", "reach", "style", "batch", "train")
 
 if __name__ == "__main__":
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start")

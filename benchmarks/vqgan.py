@@ -1,11 +1,10 @@
 """What does a step of VQGAN+CLIP cost, against the public scripts' layout on the same networks, and how near is it to
 what the machine can multiply?
 
-The scripts' layout is that of nerdyrodent/VQGAN-CLIP by default, read and told anew: the nearest codes by a one-hot
-product; a Python loop that pools each view by itself; kornia's augmentations; CLIP as open_clip builds it, on all views
-at once, in one graph.  Networks (ViT-B/32 of open_clip and a VQGAN f16/1024, random weights), picture and number of
-views are the same in both.  Each has a process of its own, for ours keeps its freed memory, as every run does; they
-step in turn.  Times are of the processor and not of the wall, so that a busy machine misleads less.
+The scripts' layout is that of `benchmarks.classic`.  Networks (ViT-B/32 of open_clip and a VQGAN f16/1024, random
+weights), picture and number of views are the same in both.  Each has a process of its own, for ours keeps its freed
+memory, as every run does; they step in turn.  Times are of the processor and not of the wall, so that a busy machine
+misleads less.
 """
 
 from __future__ import annotations
@@ -20,12 +19,13 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.classic import Classic
 from clipguide.canvases.averaged import Averaged
 from clipguide.canvases.vqgan import Latent
 from clipguide.core import Term, optimise
 from clipguide.cutouts import crops
 from clipguide.encoders import ClipEncoder
-from clipguide.losses.prompt import great_circle, prompt
+from clipguide.losses.prompt import prompt
 from clipguide.methods.vqgan import Settings
 from clipguide.models.clip import OpenedClip, build_network
 from clipguide.models.vqgan import VQGAN, build_vqgan
@@ -85,75 +85,33 @@ def _work_through(name: str, pipe: Connection) -> None:
         pipe.send(time.process_time() - began)
 
 
-def _networks() -> tuple[VQGAN, ClipEncoder]:
+def _networks() -> tuple[VQGAN, OpenedClip]:
     torch.manual_seed(0)
     import_torchvision()
     import open_clip
 
-    clip = build_network(open_clip.get_model_config("ViT-B-32"))
-    opened = OpenedClip(clip, lambda texts: torch.empty(0), len, 224, MEAN, STD, 77)
+    clip = build_network(open_clip.get_model_config("ViT-B-32")).eval().requires_grad_(False)
     vqgan = build_vqgan(F16).eval().requires_grad_(False)
     vqgan.codebook.normal_()
-    return vqgan, ClipEncoder(opened, "ViT-B-32")
+    return vqgan, OpenedClip(clip, lambda texts: torch.empty(0), len, 224, MEAN, STD, 77)
 
 
-def _aim(encoder: ClipEncoder) -> Tensor:
-    return F.normalize(torch.randn(encoder.model.visual.output_dim, generator=torch.Generator().manual_seed(1)), dim=0)
+def _aim() -> Tensor:
+    return F.normalize(torch.randn(512, generator=torch.Generator().manual_seed(1)), dim=0)
 
 
 def _our_step() -> Callable[[], object]:
     keep_freed_memory()
-    vqgan, encoder = _networks()
-    settings = Settings(cutouts=VIEWS)
+    vqgan, opened = _networks()
+    encoder, settings = ClipEncoder(opened, "ViT-B-32"), Settings(cutouts=VIEWS)
     canvas = Averaged(Latent(vqgan, (SIDE, SIDE), rng=torch.Generator().manual_seed(0), lr=settings.lr))
-    term = Term("prompt", prompt(encoder, _aim(encoder), crops(VIEWS, wide=settings.wide)))
+    term = Term("prompt", prompt(encoder, _aim(), crops(VIEWS, wide=settings.wide)))
     steps = optimise(canvas, [term], steps=10_000, chunks=settings.chunks)
     return lambda: next(steps)
 
 
 def _classic_step() -> Callable[[], None]:
-    vqgan, encoder = _networks()
-    codes, network = vqgan.codebook, encoder.model
-    z = codes[torch.randint(len(codes), (1, SIDE // 16, SIDE // 16))].movedim(-1, 1).clone().requires_grad_()
-    low, high = (bound[:, None, None] for bound in (codes.amin(0), codes.amax(0)))
-    optimiser, augment, aim = torch.optim.Adam([z], 0.1), _augmentations(), _aim(encoder)
-    mean, std = (torch.tensor(channel)[:, None, None] for channel in (MEAN, STD))
-
-    def step() -> None:
-        image = vqgan.decode(_one_hot_codes(z, codes))
-        views = augment(torch.cat([_pooled(image, encoder.size) for _ in range(VIEWS)]))
-        views = views + torch.rand(VIEWS, 1, 1, 1) * 0.1 * torch.randn_like(views)
-        seen = F.normalize(network.encode_image((views - mean) / std), dim=-1)
-        optimiser.zero_grad()
-        great_circle(seen, aim).mean().backward()
-        optimiser.step()
-        with torch.no_grad():
-            z.clamp_(low, high)
-
-    return step
-
-
-def _one_hot_codes(z: Tensor, codes: Tensor) -> Tensor:
-    """The nearest codes; the gradient passes straight through."""
-    flat = z.movedim(1, -1)
-    distance = flat.square().sum(-1, keepdim=True) + codes.square().sum(1) - 2 * flat @ codes.T
-    nearest = F.one_hot(distance.argmin(-1), len(codes)).to(codes) @ codes
-    return z + (nearest.movedim(-1, 1) - z).detach()
-
-
-def _pooled(image: Tensor, side: int) -> Tensor:
-    return (F.adaptive_avg_pool2d(image, side) + F.adaptive_max_pool2d(image, side)) / 2
-
-
-def _augmentations() -> torch.nn.Module:
-    import kornia.augmentation as K
-
-    return torch.nn.Sequential(
-        K.RandomAffine(degrees=15, translate=0.1, shear=5, p=0.7, padding_mode="zeros"),
-        K.RandomPerspective(0.7, p=0.7),
-        K.ColorJitter(0.1, 0.1, 0.1, 0.1, p=0.7),
-        K.RandomErasing((0.1, 0.4), (0.3, 1 / 0.3), same_on_batch=True, p=0.7),
-    )
+    return Classic(*_networks(), _aim(), side=SIDE, views=VIEWS).step
 
 
 def _product() -> Callable[[], Tensor]:
@@ -161,8 +119,9 @@ def _product() -> Callable[[], Tensor]:
     return lambda: square @ square
 
 
-def _work(vqgan: VQGAN, encoder: ClipEncoder) -> float:
+def _work(vqgan: VQGAN, opened: OpenedClip) -> float:
     """Operations of both networks in a step, forward and back to their input: what no layout can spare."""
+    encoder = ClipEncoder(opened, "ViT-B-32")
     z = vqgan.codebook[:1, :, None, None].expand(1, -1, SIDE // 16, SIDE // 16).clone().requires_grad_()
     views = torch.rand(1, 3, encoder.size, encoder.size, requires_grad=True)
     counts = []
