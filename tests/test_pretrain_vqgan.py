@@ -71,6 +71,19 @@ def test_a_resumed_run_is_the_same_run(tmp_path):
         assert torch.equal(a, b)
 
 
+def test_a_run_may_begin_with_trained_weights_and_codes():
+    trained = start(TINY).vqgan
+    trained.codebook.normal_()
+    config = replace(TINY, free=0, seed=1)
+    state = start(config, trained)
+    assert torch.equal(state.average.codebook, trained.codebook)
+    next(train(state, colours(), config, gap))
+    moved = (state.vqgan.codebook - trained.codebook).norm(dim=1)
+    assert 0 < moved.max() and (moved < 0.05).float().mean() > 0.5  # codes that nothing was coded by stay
+    with pytest.raises(UserError, match="--start has widths .*codes 32.* give the same"):
+        start(replace(TINY, codes=64), trained)
+
+
 def test_resuming_with_another_network_is_refused_and_other_steps_are_not(tmp_path):
     stored.save(tmp_path / "checkpoint.pt", TINY, 0, run.parts(start(TINY)))
     longer, wider = replace(TINY, steps=90), replace(TINY, codes=64)

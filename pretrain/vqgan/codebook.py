@@ -28,8 +28,16 @@ class MovingCodebook(nn.Module):
             count = torch.bincount(numbers, minlength=len(self.codes)).to(z)
             sums = torch.zeros_like(self.codes).index_add_(0, numbers, z)
             self.codes.copy_(torch.where(count[:, None] > 0, sums / count.clamp(min=1)[:, None], self.codes))
+        self.go_on()
+
+    def go_on(self) -> None:
+        """From the codes as they are, each of which counts as used alike."""
         self.use.fill_(1.0)
         self.total.copy_(self.codes)
+
+    @property
+    def begun(self) -> bool:
+        return bool(self.use.any())
 
     @torch.no_grad()
     def follow(self, z: Tensor, numbers: Tensor, step: int, rng: torch.Generator) -> None:

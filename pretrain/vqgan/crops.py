@@ -30,15 +30,15 @@ from pretrain.data.stylise import stylise
 
 SIDE = 128
 SCENE = 1600  # longer side at which large pictures are read
-TRAIN = {  # crops of a source: four tenths are photographs, the rest is drawn, painted or rendered
+TRAIN = {  # crops of a source: a third are photographs, the rest is drawn, painted or rendered
     "wallpapers": 5200,
     "gcompris": 2200,
     "stellarium": 700,
-    "portraits": 800,
-    "stamps": 900,
-    "emoji": 1300,
-    "clipart": 900,
-    "art4apps": 400,
+    "portraits": 1200,
+    "stamps": 2000,
+    "emoji": 4000,
+    "clipart": 3000,
+    "art4apps": 1500,
     "scenes": 1300,
 }
 HELD = 64  # held-out crops of a source

@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
     keep_freed_memory()
     config = VqganConfig(**{f.name: getattr(options, f.name) for f in fields(VqganConfig)})
     folder, saved = options.crops or options.out / "crops", options.out / CHECKPOINT
-    state = start(config)
+    state = start(config, options.start and Models("cpu").vqgan(options.start))
     if options.resume:
         state.step = stored.load(saved, config, parts(state))
     elif saved.exists():
@@ -133,6 +133,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pretrain vqgan", description="Train a VQGAN on open pictures.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out; --steps may differ")
+    parser.add_argument("--start", help="a trained VQGAN of the same architecture whose weights the run begins with")
     parser.add_argument("--crops", type=Path, help="folder of crops; cut there when it holds none (OUT/crops)")
     parser.add_argument("--sources", default=",".join(crops.TRAIN), help="whose pictures are cut")
     parser.add_argument("--scale", type=float, default=1.0, help="so many times the usual number of crops")

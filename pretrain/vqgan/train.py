@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from clipguide.errors import UserError
 from clipguide.models.vqgan import VQGAN, build_vqgan
 from clipguide.ops.straight_through import straight_through
 from pretrain.vqgan.codebook import MovingCodebook, perplexity
@@ -48,23 +49,33 @@ class VqganState:
     step: int = 0
 
 
-def start(config: VqganConfig) -> VqganState:
-    """A run at step 0."""
+def start(config: VqganConfig, trained: VQGAN | None = None) -> VqganState:
+    """A run at step 0, from new weights or from those of `trained`.  UserError where the config describes another."""
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         vqgan, critic = build_vqgan(config.network), PatchDiscriminator()
     average = build_vqgan(config.network).eval().requires_grad_(False)
+    if trained is not None:
+        _take_over(vqgan, trained)
     average.load_state_dict(vqgan.state_dict())
     vqgan.codebook.requires_grad_(False)
-    trained = [parameter for parameter in vqgan.parameters() if parameter.requires_grad]
-    return VqganState(
-        vqgan,
-        critic,
-        torch.optim.Adam(trained, config.rate, (0.9, 0.99)),
-        torch.optim.Adam(critic.parameters(), config.rate / 3, (0.5, 0.9)),
-        average,
-        MovingCodebook(vqgan.codebook.data),
-    )
+    learning = [parameter for parameter in vqgan.parameters() if parameter.requires_grad]
+    book = MovingCodebook(vqgan.codebook.data)
+    if trained is not None:
+        book.go_on()
+    optimiser = torch.optim.Adam(learning, config.rate, (0.9, 0.99))
+    critic_optimiser = torch.optim.Adam(critic.parameters(), config.rate / 3, (0.5, 0.9))
+    return VqganState(vqgan, critic, optimiser, critic_optimiser, average, book)
+
+
+def _take_over(vqgan: VQGAN, trained: VQGAN) -> None:
+    try:
+        vqgan.load_state_dict(trained.state_dict())
+    except RuntimeError:
+        there = dict(trained.network.config)
+        shape = [there["block_out_channels"], there["num_vq_embeddings"], there["latent_channels"], trained.patch]
+        given = "widths {}, codes {}, depth {}, patch {}".format(*shape)
+        raise UserError(f"--start has {given}; give the same settings, or leave --start out") from None
 
 
 def train(state: VqganState, pictures: NDArray, config: VqganConfig, distance: Distance) -> Iterator[VqganStep]:
@@ -75,7 +86,7 @@ def train(state: VqganState, pictures: NDArray, config: VqganConfig, distance: D
     while state.step < config.steps:
         began = time.perf_counter()
         rng = torch.Generator().manual_seed(config.seed * 1_000_003 + state.step)
-        if state.step == config.free:
+        if state.step == config.free and not state.book.begun:
             first_codes(state, pictures, config, rng)
         images = batch(pictures, config, state.step, rng)
         losses = update(state, images, config, distance, rng)
