@@ -16,7 +16,7 @@ from torch import Tensor
 from clipguide.brief import Brief, told
 from clipguide.core import Term
 from clipguide.losses.gist import gist
-from clipguide.losses.guidance import Composed
+from clipguide.losses.guidance import Composed, unframed
 from clipguide.scores import Scorer
 from clipguide.weights import Models
 
@@ -46,7 +46,7 @@ def first_picture(brief: Brief, settings: Begun, models: Models) -> Tensor | Non
     dice = torch.randn(*shape, network.config.dice, generator=brief.rng()).to(models.device)
     with torch.no_grad():
         drawn = network(text.expand(dice[..., 0].numel(), -1), dice.flatten(0, 1))
-        scores = Scorer(models.judges(settings.clip), told(brief.prompts, 0.0))(drawn)
+        scores = Scorer(models.judges(settings.clip), told(unframed(brief, settings), 0.0))(drawn)
     best = drawn.unflatten(0, shape)[torch.arange(brief.batch), scores.view(shape).argmax(1)]
     return F.interpolate(best, brief.size[::-1], mode="bicubic", antialias=True).clamp(0, 1)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from doubles import TinyModels
@@ -108,14 +110,23 @@ def test_a_spot_prompt_moves_its_part_and_no_other(inside):
     assert (leaf.grad * part).abs().max() > 0 and (leaf.grad * (1 - part)).abs().max() == 0
 
 
-def terms_of(**settings) -> dict:
+def terms_of(*prompts: str, init: Path | None = None, **settings) -> dict:
     judges = TinyModels().judges("clip-mini")
-    brief = Brief(parse_prompts(["a castle"]), size=(32, 24))
+    brief = Brief(parse_prompts(prompts or ["a castle"]), size=(32, 24), init=init)
     return {term.name: term for term in guidance(brief, Composed(**settings), judges, crops(2))}
 
 
 def test_what_is_switched_off_costs_nothing():
-    assert list(terms_of()) == ["a castle"]
+    assert list(terms_of(unframed=0)) == ["a castle"]
+
+
+def test_a_picture_from_nothing_is_pushed_away_from_frames():
+    terms = terms_of("a castle", "fog:-1", unframed=0.5)
+    assert {name: term.weight for name, term in terms.items()} == {"a castle": 0.4, "fog": 0.4, "a picture frame": 0.2}
+    story = terms_of("a seed ^ a tree", unframed=1)
+    assert story["a picture frame"].weight_at(0.25) == story["a seed"].weight_at(0.25) == 0.5
+    assert list(terms_of("an old frame")) == ["an old frame"]
+    assert list(terms_of(init=Path("photo.png"))) == ["a castle"]
 
 
 def test_every_setting_reaches_its_term(tmp_path):
@@ -125,6 +136,7 @@ def test_every_setting_reaches_its_term(tmp_path):
     weights = {"smooth": 0.1, "saturation": -2, "mirror": 3, "border": 4, "compose": 5, "focus": 6}
     terms = terms_of(
         **weights,
+        unframed=0,
         **{"tint": "gameboy", "tint_weight": 7, "focus_colour": "navy"},
         **{"spot": "a rose", "spot_off": "the sea", "spot_mask": tmp_path / "mask.png", "spot_weight": 8},
     )

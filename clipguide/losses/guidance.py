@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from clipguide import images, losses, palettes
-from clipguide.brief import Brief, parse_prompts, split_weight
+from clipguide.brief import Brief, Prompt, parse_prompts, split_weight
 from clipguide.core import Cutouts, Term
 from clipguide.encoders import Judge
 from clipguide.errors import UserError
@@ -25,6 +25,7 @@ from clipguide.losses.symmetry import symmetry
 from clipguide.options import Guided
 
 WEIGHT = {"ge": 0, "le": 100}
+FRAME = "a picture frame"
 
 
 class Composed(Guided):
@@ -34,6 +35,9 @@ class Composed(Guided):
     stories: ClassVar = True
 
     smooth: float = Field(0.0, **WEIGHT, description="weight of total variation; higher is calmer")
+    unframed: float = Field(
+        1.0, **WEIGHT, description="weight of showing no picture frame, beside the prompts'; for pictures from nothing"
+    )
     saturation: float = Field(0.0, ge=-100, le=100, description="weight of colourfulness; below 0 the picture greys")
     tint: str = Field("", description=f"palette that colours are drawn to: {palettes.NAMES}, @FILE, or 'navy, white'")
     tint_weight: float = Field(1.0, **WEIGHT, description="weight of the pull to the palette of --tint")
@@ -64,8 +68,22 @@ def guidance(brief: Brief, settings: Composed, judges: Sequence[Judge], cutouts:
     UserError for a colour, palette, mask or loss that is not there.
     """
     said = {"templates": settings.templates, "margin": settings.negative_margin}
-    terms = prompt_terms(brief.prompts, judges, cutouts, **said)
+    terms = prompt_terms(unframed(brief, settings), judges, cutouts, **said)
     return [*terms, *_spots(brief, settings, judges, cutouts), *_looks(settings), *_installed(settings)]
+
+
+def unframed(brief: Brief, settings: Composed) -> tuple[Prompt, ...]:
+    """The brief's prompts, and a push away from frames: as strong as these pull on average over the run, times
+    `settings.unframed`.
+
+    CLIP takes "a painting of" a night for one on a wall, and a scene for what a window shows.  A photo has no push,
+    nor has who asks for a frame.
+    """
+    prompts = brief.prompts
+    pull = settings.unframed * sum(max(0.0, prompt.weight) / prompt.chapter[1] for prompt in prompts)
+    if not pull or brief.init is not None or any("frame" in prompt.text.lower() for prompt in prompts):
+        return prompts
+    return *prompts, Prompt(FRAME, weight=-pull)
 
 
 def _looks(settings: Composed) -> list[Term]:
