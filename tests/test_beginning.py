@@ -45,6 +45,16 @@ def test_the_favourite_of_several_is_taken(models, monkeypatch):
     assert first_picture(brief(), many, models).mean() > first_picture(brief(), few, models).mean()
 
 
+def test_a_favourite_must_not_look_framed(models, monkeypatch):
+    asked = []
+    monkeypatch.setattr("clipguide.beginning.Scorer.__init__", lambda self, judges, prompts: asked.append(prompts))
+    monkeypatch.setattr("clipguide.beginning.Scorer.__call__", lambda self, pictures: pictures.mean((1, 2, 3)))
+    for weight in (0.5, 0.0):
+        first_picture(brief(), WANTED.model_copy(update={"unframed": weight}), models)
+    names = [[prompt.name for prompt in prompts] for prompts in asked]
+    assert names == [["a castle", "fog", "a picture frame"], ["a castle", "fog"]]
+
+
 @pytest.mark.parametrize("case", ["noise", "init", "image"])
 def test_there_is_none_where_none_is_wanted_or_nothing_can_be_read(models, tmp_path, case):
     path = tmp_path / "a.png"
