@@ -1,4 +1,4 @@
-"""Doubles: `TinyModels`, a real `weights.Models` over checkpoints of a few thousand random weights."""
+"""Doubles: `TinyModels`, a real `weights.Models` over checkpoints of a few thousand random weights; and small parts."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import functools
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test asks the network
 
 import torch
 from torch import Tensor
 
-from clipguide.core import Tick
+from clipguide.canvases.pixels import Pixels
+from clipguide.core import Scene, Tick
 from clipguide.models.bert import BertConfig
 from clipguide.models.forward import Forward, ForwardConfig, write_forward
 from clipguide.models.vqgan import VQGAN, build_vqgan, write_vqgan
@@ -128,6 +130,18 @@ def _write_tokenizer(path: Path) -> None:
 
 def make_tick(step: int = 0, total: int = 10, *, seed: int = 0, preview: bool = False) -> Tick:
     return Tick(step, total, torch.Generator().manual_seed(seed), preview)
+
+
+def dice(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def canvas(side: int = 24, **options: Any) -> Pixels:
+    return Pixels((side, side), rng=dice(), **options)
+
+
+def dark(scene: Scene) -> Tensor:
+    return scene.image().square().mean()
 
 
 class Colours:
