@@ -6,12 +6,19 @@ import pytest
 from doubles import TinyModels, make_tick
 
 from clipguide.core import Tick
+from clipguide.encoders import ClipEncoder
 
 
 @pytest.fixture(scope="session")
 def models() -> TinyModels:
     """Its encoders are opened once for all tests; they are frozen, so that no test can change them."""
     return TinyModels()
+
+
+@pytest.fixture
+def encoder(models) -> ClipEncoder:
+    """The tiny ViT."""
+    return models.encoder("clip-mini")
 
 
 @pytest.fixture
