@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from doubles import TinyModels, make_tick
 
+from clipguide.batch import Crew
+from clipguide.cli import main
 from clipguide.core import Tick
 from clipguide.encoders import ClipEncoder
 
@@ -25,6 +27,25 @@ def encoder(models) -> ClipEncoder:
 def tick() -> Tick:
     """The first of ten steps, with dice of its own."""
     return make_tick()
+
+
+@pytest.fixture
+def call(capsys, tmp_path, monkeypatch):
+    """Runs one command line in an empty folder -> (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words):
+        code = main([str(word) for word in words])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def crew(models) -> Crew:
+    """Makes batches in this process."""
+    return Crew(models=models)
 
 
 @pytest.fixture
