@@ -55,3 +55,21 @@ def place(tmp_path, models):
 
     with opened(tmp_path / "runs", models) as studio:
         yield studio
+
+
+@pytest.fixture(scope="session")
+def shards(tmp_path_factory):
+    """A folder of shards of plain colours, for the suites."""
+    from colours import write_shards  # wants what pretraining needs
+
+    return write_shards(tmp_path_factory.mktemp("shards"))
+
+
+@pytest.fixture
+def subject():
+    """An encoder that knows colours, before the suites."""
+    from colours import ColourEncoder
+
+    from pretrain.evaluate.subject import Subject
+
+    return Subject(ColourEncoder())
