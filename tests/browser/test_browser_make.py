@@ -1,6 +1,5 @@
-"""What people do with the page, in a real browser, with the bundled CLIP.  `make test-app` runs it, top to bottom."""
+"""What people make with the page, in a real browser, with the bundled CLIP.  `make test-app` runs it, top to bottom."""
 
-import json
 import os
 import struct
 import zipfile
@@ -8,53 +7,12 @@ import zlib
 from pathlib import Path
 
 import pytest
+from pages import SHOTS, ask, open_tab, over, shoot, typed
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-SHOTS = Path(__file__).parents[2] / "docs/app"
 NIGHT = "a painting of a starry night sky"
-DRAWN = {  # tab -> what is drawn last in it
-    "Make": "#variations",
-    "Edit": "#edit-advanced",
-    "Batch": "#batch-earlier",
-    "Compare": "#compare-where",
-    "History": "#history-delete",
-    "Models": "#verify",
-}
-NAMELESS = """() => [...document.querySelectorAll("input, textarea, select, button, [role=slider]")]
-    .filter(each => each.offsetParent && each.type !== "file" && each.getAttribute("aria-hidden") !== "true")
-    .filter(each => !(each.labels?.length || each.innerText?.trim() || each.title || each.placeholder
-        || each.getAttribute("aria-label") || each.getAttribute("aria-labelledby")))
-    .map(each => each.outerHTML.slice(0, 200))"""
-
-
-def shoot(page, name: str, *, top: bool = True) -> None:
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    if top:
-        page.evaluate("scrollTo(0, 0)")
-    page.wait_for_timeout(1500)
-    path = SHOTS / f"{name}.png"
-    page.screenshot(path=path, full_page=False)
-    with Image.open(path) as shot:  # 256 colours keep the repository small
-        shot.convert("RGB").quantize(256).save(path, optimize=True)
-
-
-def open_tab(page, name: str) -> None:
-    """Opens a tab and waits until it is drawn."""
-    page.get_by_role("tab", name=name).click()
-    page.wait_for_selector(DRAWN[name])
-
-
-def typed(page, box: str, value: object) -> None:
-    page.locator(box).first.fill(str(value))
-    page.keyboard.press("Tab")
-
-
-def ask(page, prompt: str, *, side: int = 128, steps: int = 30) -> None:
-    page.fill("#prompt textarea", prompt)
-    typed(page, "#side input[type=number]", side)
-    typed(page, ".setting-steps input", steps)
 
 
 def still(page, element) -> dict:
@@ -81,17 +39,6 @@ def reach(page, stage: str, step: int) -> None:
             return Number(/step (\\d+)/.exec(said)?.[1] || 0) >= step || /^(Done|Stopped)/.test(said);
         }""",
         arg=[stage, step],
-    )
-
-
-def over(page, stage: str, word: str = "Done", *, run: str = "") -> None:
-    """Waits until the stage shows a picture that is over, of that run if one is named."""
-    page.wait_for_function(
-        """([stage, word, run]) => {
-            const figure = document.querySelector(stage + " figure");
-            return (!run || figure?.dataset.run === run) && figure?.querySelector("p")?.innerText.startsWith(word);
-        }""",
-        arg=[stage, word, run],
     )
 
 
@@ -281,97 +228,3 @@ def test_a_batch_of_three_photos_one_of_them_broken(visit, server, tmp_path):
     page.get_by_role("option").first.click()
     page.wait_for_selector("#batch-sheet img")
     assert page.locator("#batch-table tbody tr").all_inner_texts() == rows
-
-
-def test_history_shows_makes_again_and_deletes(visit, server):
-    page = visit()
-    open_tab(page, "History")
-    page.fill("#history-search textarea, #history-search input", "starry")
-    page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelectorAll('#history button img').length === 1")
-    page.locator("#history button:has(img)").first.click()
-    page.wait_for_selector("#history-stage img")
-    page.click("#history-video")
-    page.wait_for_function("/video\\s*\\.mp4/.test(document.querySelector('#history-files')?.innerText)")
-    page.fill("#history-search textarea, #history-search input", "")
-    page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelectorAll('#history button img').length > 3")
-    shoot(page, "history")
-
-    page.fill("#history-search textarea, #history-search input", "lighthouse")
-    page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelectorAll('#history button img').length === 1")
-    page.locator("#history button:has(img)").first.click()
-    page.wait_for_function("document.querySelector('#history-details').innerText.includes('lighthouse')")
-    count = len(list(server.runs.glob("*/recipe.json")))
-    page.click("#history-again")
-    over(page, "#stage")
-    assert len(list(server.runs.glob("*/recipe.json"))) == count + 1
-    open_tab(page, "History")
-    page.click("#history-refresh")
-    page.locator("#history button:has(img)").first.click()
-    page.wait_for_function("document.querySelector('#history-details').innerText.includes('Done')")
-    page.click("#history-delete")
-    page.click("#history-sure")
-    page.wait_for_function("document.querySelector('#history-stage').innerText.includes('Choose a run')")
-    assert len(list(server.runs.glob("*/recipe.json"))) == count
-
-
-def test_a_variation_is_picked_and_refined_and_goes_on_with_another_prompt(visit, server):
-    page = visit()
-    ask(page, "a red boat", side=64, steps=5)
-    page.click("#variations")
-    page.wait_for_function("document.querySelectorAll('#four button img').length === 4")
-    page.locator("#four button:has(img)").nth(2).click()
-    page.click("#refine:not([disabled])")
-    over(page, "#stage", run="a-red-boat-5")
-    made = json.loads((server.runs / "a-red-boat-5/recipe.json").read_text())["settings"]
-    assert made["seed"] == 2 and made["init"], "the third one's seed, from its picture"
-    page.fill("#prompt textarea", "a blue boat")
-    page.click("#continue")
-    over(page, "#stage", run="a-blue-boat")
-    assert json.loads((server.runs / "a-blue-boat/recipe.json").read_text())["settings"]["init"]
-
-
-def test_every_control_has_a_name_and_the_keyboard_starts_a_picture(visit, server):
-    page = visit()
-    for tab in ("Make", "Edit", "Batch", "Compare", "History", "Models"):
-        open_tab(page, tab)
-        assert page.evaluate(NAMELESS) == [], tab
-    open_tab(page, "Make")
-    page.click("#dice")
-    page.wait_for_function("document.querySelector('#seed input').value > 0")
-    seed = int(page.input_value("#seed input"))
-    page.focus("#prompt textarea")
-    page.keyboard.type("a red boat <b>&amp;</b>")
-    typed(page, "#side input[type=number]", 64)
-    typed(page, ".setting-steps input", 3)
-    page.focus("#prompt textarea")
-    page.keyboard.press("Enter")
-    over(page, "#stage")
-    assert page.get_attribute("#stage img", "alt") == "a red boat <b>&amp;</b>", "shown as it was typed"
-    run = page.get_attribute("#stage figure", "data-run")
-    assert json.loads((server.runs / run / "recipe.json").read_text())["settings"]["seed"] == seed, "the dice's number"
-
-
-def test_settings_are_drawn_when_they_are_asked_for_and_come_back_from_history(visit, server):
-    page = visit()
-    ask(page, "a green hill", side=64, steps=3)
-    page.click("#start")  # nothing is drawn under Advanced settings
-    over(page, "#stage")
-    page.click("#advanced button")
-    typed(page, ".setting-average input[type=number]", 0.5)
-    page.click("#start")
-    over(page, "#stage", run="a-green-hill-2")
-    assert json.loads((server.runs / "a-green-hill-2/recipe.json").read_text())["settings"]["average"] == 0.5
-    page.close()
-
-    page = visit()
-    open_tab(page, "History")
-    page.locator("#history button:has(img)").first.click()
-    page.click("#history-open:not([disabled])")
-    page.wait_for_function("document.querySelector('#prompt textarea').value === 'a green hill'")
-    page.click("#start")
-    over(page, "#stage", run="a-green-hill-3")
-    made = [json.loads((server.runs / f"a-green-hill-{n}/recipe.json").read_text())["settings"] for n in (2, 3)]
-    assert made[0] == made[1], "an opened run is made again as it was"
