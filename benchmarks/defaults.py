@@ -27,13 +27,14 @@ PROMPTS = (
     "fast food", "a sunset over the sea", "a bicycle", "cute cat",
 )  # fmt: skip
 KNOBS: dict[str, tuple[Any, ...]] = {  # beside the default
+    "unframed": (0.0,),
     "lr": (0.1, 0.4),
     "cutouts": (5, 16),
     "coarse": (0.25, 0.75),
     "average": (0.0,),
     "hold": (0.0, 8.0),
-    "smooth": (0.0, 1.0),
-    "wide": (0.5, 1.0),
+    "smooth": (0.0,),
+    "wide": (1.0,),
 }
 THUMBNAIL = 96  # px
 
