@@ -33,8 +33,6 @@ KNOBS: dict[str, tuple[Any, ...]] = {  # beside the default
     "coarse": (0.25, 0.75),
     "average": (0.0,),
     "hold": (0.0, 8.0),
-    "smooth": (0.0,),
-    "wide": (1.0,),
 }
 THUMBNAIL = 96  # px
 

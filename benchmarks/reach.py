@@ -20,8 +20,8 @@ from clipguide.scores import similarities
 from clipguide.weights import Models
 
 GUIDE, JUDGE = "clip-mini", "clip-mini-b"
-PROMPTS = "a castle", "cheese cake", "a sunset over the sea", "a bicycle", "a painting of a starry night sky"
-STEPS, VIEWS, SIDE = 300, 32, 256  # of the scripts' loop
+PROMPTS = "a castle", "a sunset over the sea", "a painting of a starry night sky"
+STEPS, VIEWS, SIDE = 200, 32, 256  # of the scripts' loop
 EVERY = 3  # of our steps between two looks
 
 

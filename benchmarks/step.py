@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from clipguide import api
 from clipguide.core import Canvas
 from clipguide.encoders import ClipEncoder
+from clipguide.methods.fourier import Settings
 from clipguide.models.clip import OpenedClip, build_network, read_tokeniser
 from clipguide.weights import Models
 
@@ -76,7 +77,14 @@ class Stranger(Models):
 
 
 def measure() -> dict[str, str]:
-    return _step("clip-mini", Models("cpu"), 16, 25) | _step("ViT-B/32", Stranger("cpu"), 32, 3)
+    figures = {}
+    for clip, models, views, runs in (
+        ("clip-mini", Models("cpu"), Settings().cutouts, 25),
+        ("clip-mini", Models("cpu"), 16, 25),
+        ("ViT-B/32", Stranger("cpu"), 32, 3),
+    ):
+        figures |= _step(clip, models, views, runs)
+    return figures
 
 
 def _step(clip: str, models: Models, views: int, runs: int) -> dict[str, str]:
