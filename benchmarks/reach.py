@@ -20,7 +20,7 @@ from clipguide.scores import similarities
 from clipguide.weights import Models
 
 GUIDE, JUDGE = "clip-mini", "clip-mini-b"
-PROMPTS = "a castle", "a sunset over the sea", "a painting of a starry night sky"
+PROMPTS = "a castle", "a sunset over the sea"
 STEPS, VIEWS, SIDE = 200, 32, 256  # of the scripts' loop
 EVERY = 3  # of our steps between two looks
 
