@@ -96,10 +96,15 @@ class Scene:
         return self._tensors[of]
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What `make` returns, made at the first call with this key."""
+        """What `make` returns, made at the first call with this key.  Whoever asks for it has seen the views it took."""
         if key not in self._made:
-            self._made[key] = make()
-        return self._made[key]
+            share, self.share = self.share, None
+            self._made[key] = make(), self.share
+            self.share = share
+        made, share = self._made[key]
+        if share is not None:
+            self._note_share(share)
+        return made
 
     def crop(self, cutouts: Cutouts, size: int) -> Crop:
         """This scene's share of the views of `cutouts`; the dice are rolled once a step, for all shares."""

@@ -40,7 +40,7 @@ def test_generate_gives_a_picture_that_knows_how_it_was_made(tmp_path):
 def test_stream_yields_the_start_and_every_update():
     steps = list(clipguide.stream("a castle", method="pixels", models=TinyModels(), **SMALL))
     assert [step.index for step in steps] == [0, 1, 2] and steps[-1].last
-    assert set(steps[0].losses) == {"a castle", "smooth"}
+    assert set(steps[0].losses) == {"a castle", "a picture frame", "smooth"}
 
 
 @pytest.mark.parametrize(

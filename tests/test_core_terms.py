@@ -50,6 +50,13 @@ def test_the_canvas_is_drawn_and_differentiated_once_a_step(models):
     assert drawn.generator.grad is None
 
 
+def test_terms_that_share_views_see_every_share_of_them(models):
+    encoder, views = models.encoder("clip-mini"), crops(6)
+    terms = [Term(text, prompt(encoder, embed(encoder, text), views)) for text in ("a fox", "a car")]
+    whole, parts = (next(optimise(canvas(), terms, steps=1, chunks=chunks)).losses for chunks in (1, 3))
+    torch.testing.assert_close(dict(whole), dict(parts), rtol=1e-4, atol=1e-6)
+
+
 def test_extras_carry_gradients_too():
     drawn = Counting()
     far = Term("latent", lambda scene: scene.image("latent").square().mean())
