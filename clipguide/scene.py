@@ -96,7 +96,7 @@ class Scene:
         return self._tensors[of]
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What `make` returns, made at the first call with this key.  Whoever asks for it has seen the views it took."""
+        """What `make` returns, made at the first call; whoever asks for it later has seen the views it took, too."""
         if key not in self._made:
             share, self.share = self.share, None
             self._made[key] = make(), self.share
