@@ -10,15 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from clipguide.models.bert import BertConfig
-from clipguide.models.clip import BERT, TOKENIZER, build_network
+from clipguide.models.clip import BERT, TOKENIZER, build_network, text_home
 from clipguide.models.fold import unfolded
 from pretrain import checkpoint
 from pretrain.models import write_folder
 from pretrain.run import Start, open_start
 
 
-def export(begun: Start, state: dict[str, Tensor], folder: Path, keep: float = 1.0) -> nn.Module:
-    """Writes the folder; `state`: a trained state dict with folded norms.
+def export(
+    begun: Start, state: dict[str, Tensor], folder: Path, keep: float = 1.0, text_of: Path | None = None
+) -> nn.Module:
+    """Writes the folder; `state`: a trained state dict with folded norms; text_of: as for `write_folder`.
 
     keep: share of the training in the weights, the rest is the start: weights half-way between forget less
     (Wortsman et al. 2022, arXiv 2109.01903).
@@ -29,11 +31,12 @@ def export(begun: Start, state: dict[str, Tensor], folder: Path, keep: float = 1
         for name, tensor in state.items()
     }
     config = begun.stored["model_cfg"]
-    described = begun.folder / BERT
+    text = text_home(begun.folder, config)
+    described, tokenizer = text / BERT, text / TOKENIZER
     model = build_network(config, BertConfig.read(described) if described.exists() else None)
     model.load_state_dict(unfolded(mixed, begun.pairs, _eps(model)))
-    tokenizer = begun.folder / TOKENIZER
-    write_folder(folder, model, config, begun.stored["preprocess_cfg"], tokenizer if tokenizer.exists() else None)
+    words = tokenizer if tokenizer.exists() else None
+    write_folder(folder, model, config, begun.stored["preprocess_cfg"], words, text_of)
     return model
 
 
@@ -46,6 +49,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--run", type=Path, required=True, help="folder of a run")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--keep", type=float, default=1.0, help="share of the training in the weights, 0 to 1")
+    parser.add_argument(
+        "--text-of", type=Path, help="CLIP folder with the same text tower; it is read from there, not written again"
+    )
     parser.add_argument("--last", action="store_true", help="the last weights instead of their average")
     options = parser.parse_args(arguments)
     stored = checkpoint.read(options.run / "checkpoint.pt")
@@ -53,6 +59,6 @@ def main(arguments: list[str]) -> int:
     state = stored["model"] if options.last else stored["model"] | stored["average"]
     with torch.no_grad():
         begun = open_start(Path(described["start"]), described["config"]["frozen_norms"])
-        export(begun, state, options.out, options.keep)
+        export(begun, state, options.out, options.keep, options.text_of)
     print(f"{options.out}: step {stored['step']} of {described['config']['steps']}")
     return 0

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from clipguide.errors import UserError
 from clipguide.models.bert import BertConfig
-from clipguide.models.clip import BERT, CONFIG, TOKENIZER, WEIGHTS, build_network
+from clipguide.models.clip import BERT, CONFIG, TOKENIZER, TOWER, WEIGHTS, build_network, text_tower
 
 
 def minilm_folder() -> Path:
@@ -78,19 +78,30 @@ def normalise(images: Tensor, preprocess: dict[str, Any]) -> Tensor:
 
 
 def write_folder(
-    folder: str | Path, model: nn.Module, config: dict[str, Any], preprocess: dict[str, Any], tokenizer: Path | None
+    folder: str | Path,
+    model: nn.Module,
+    config: dict[str, Any],
+    preprocess: dict[str, Any],
+    tokenizer: Path | None,
+    text_of: Path | None = None,
 ) -> None:
     """Writes an open_clip folder in half precision, whole or not at all; other files of an existing folder stay.
 
-    config: what `build_network` built the model from; tokenizer: a tokenizer.json to copy.
+    config: what `build_network` built the model from; tokenizer: a tokenizer.json to copy; text_of: the folder of
+    another CLIP whose BERT and tokenizer this one uses too, instead of files of its own.
+    Errors: UserError when the BERT there is another one.
     """
     from safetensors.torch import save
 
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    bert = getattr(model.text, "config", None) if hasattr(model, "text") else None
     weights = {name: _half(tensor) for name, tensor in model.state_dict().items()}
-    stored = {"model_cfg": config, "preprocess_cfg": preprocess}
+    bert = getattr(model.text, "config", None) if hasattr(model, "text") else None
+    text = {name: value for name, value in config["text_cfg"].items() if name != "tower_of"}
+    if text_of is not None:
+        weights = _without_tower(weights, text_of)
+        text["tower_of"], bert, tokenizer = os.path.relpath(text_of, folder), None, None
+    folder.mkdir(parents=True, exist_ok=True)
+    stored = {"model_cfg": config | {"text_cfg": text}, "preprocess_cfg": preprocess}
     writers: dict[str, Callable[[Path], Any]] = {
         WEIGHTS: lambda path: path.write_bytes(save(weights, metadata={"format": "pt"})),
         CONFIG: lambda path: path.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8"),
@@ -104,6 +115,15 @@ def write_folder(
         temporary = folder / f".{name}.{os.getpid()}"
         write(temporary)
         os.replace(temporary, folder / name)
+
+
+def _without_tower(weights: dict[str, Tensor], other: Path) -> dict[str, Tensor]:
+    """The weights without the BERT, which must be that of the other folder; that one may know more words."""
+    own = {name: tensor for name, tensor in weights.items() if name.startswith(TOWER)}
+    theirs = text_tower(other)
+    if own.keys() != theirs.keys() or any(not torch.equal(theirs[name][: len(w)], w) for name, w in own.items()):
+        raise UserError(f"{other} has another text tower than the run; leave --text-of out")
+    return {name: tensor for name, tensor in weights.items() if name not in own}
 
 
 def _half(tensor: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 
 A folder holds `open_clip_config.json`, `open_clip_model.safetensors`, `tokenizer.json` (without one the text is cut by
 CLIP's own byte-pair vocabulary, which open_clip carries) and, where the text tower is a BERT, its `config.json`.
-Opening a folder needs no network and no transformers. open_clip builds every tower but BERT, which is ours.
+Opening a folder needs no network and no transformers. open_clip builds every tower but BERT, which is ours. Where
+`text_cfg` names a folder under `tower_of`, its BERT and tokenizer are read from there: two CLIPs of one text tower.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ CONFIG, WEIGHTS, TOKENIZER, BERT = (
     "tokenizer.json",
     "config.json",
 )
+TOWER = "text.transformer."  # what the weights of a BERT begin with
 _CLIP_MEAN, _CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
@@ -76,16 +78,18 @@ def open_folder(path: str | Path) -> OpenedClip:
     folder, weights = (given.parent, given) if given.is_file() else (given, given / WEIGHTS)
     if weights is given and not (folder / CONFIG).is_file():
         raise UserError(f"{given} has no {CONFIG} beside it; name its model as MODEL/FILE, such as ViT-B-32/{given}")
-    stored = _read_json(folder / CONFIG)
+    stored = read_config(folder)
     try:
         config, preprocess = stored["model_cfg"], stored.get("preprocess_cfg", {})
-        bert = BertConfig.read(folder / BERT) if "hf_model_name" in config["text_cfg"] else None
+        text = text_home(folder, config)
+        bert = BertConfig.read(text / BERT) if "hf_model_name" in config["text_cfg"] else None
         model = build_network(config, bert)
     except (KeyError, TypeError, OSError, RuntimeError, json.JSONDecodeError) as error:
         raise UserError(f"{folder / CONFIG} describes no CLIP that can be built ({error}); export it again") from error
-    _load_weights(model, weights)
+    shared = {} if text == folder else text_tower(text)
+    _load_weights(model, shared | _read_weights(weights), weights)
     context = config["text_cfg"].get("context_length", 77)
-    tokenise, token_count = read_tokeniser(folder / TOKENIZER, context, fixed=bert is None)
+    tokenise, token_count = read_tokeniser(text / TOKENIZER, context, fixed=bert is None)
     return _opened(model, tokenise, token_count, context, preprocess)
 
 
@@ -133,7 +137,9 @@ def _opened(model: nn.Module, tokenise: Any, token_count: Any, context: int, pre
     return OpenedClip(model.float().eval(), tokenise, token_count, size, tuple(mean), tuple(std), context)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> dict[str, Any]:
+    """What `open_clip_config.json` says.  Errors: UserError when it is not there, or no JSON."""
+    path = folder / CONFIG
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -142,18 +148,37 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is not JSON ({error}); export or download the model again") from error
 
 
-def _load_weights(model: nn.Module, path: Path) -> None:
+def text_home(folder: Path, config: dict[str, Any]) -> Path:
+    """Where the BERT and the tokenizer of a folder's CLIP lie: in the folder, or where its config says."""
+    other = config["text_cfg"].get("tower_of")
+    return folder / other if other else folder
+
+
+def text_tower(folder: Path) -> dict[str, Tensor]:
+    """The weights of the BERT of a CLIP folder.  Errors: UserError when it is not there, or damaged."""
+    return {name: tensor for name, tensor in _read_weights(folder / WEIGHTS).items() if name.startswith(TOWER)}
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        weights = {name: tensor.float() for name, tensor in load_file(path).items()}
-        model.load_state_dict(weights)
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise UserError(
-            f"{path} does not fit its config or is damaged ({reason}); export or download it again"
-        ) from error
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise _misfit(path, error) from error
+
+
+def _load_weights(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
+    try:
+        model.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    except RuntimeError as error:
+        raise _misfit(path, error) from error
+
+
+def _misfit(path: Path, error: Exception) -> UserError:
+    reason = " ".join(str(error).split())[:160]
+    return UserError(f"{path} does not fit its config or is damaged ({reason}); export or download it again")
 
 
 def read_tokeniser(

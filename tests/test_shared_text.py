@@ -1,0 +1,69 @@
+"""Two CLIPs of one text tower: the second folder is small, opens beside the first, and says when it cannot."""
+
+import pytest
+import torch
+
+from clipguide.errors import UserError
+from clipguide.models.bert import BertConfig
+from clipguide.models.clip import WEIGHTS, build_network, open_folder
+from pretrain.cli import main
+from pretrain.configs import PREPROCESS
+from pretrain.models import write_folder
+from tests.test_models_clip import write_tokenizer
+
+BERT = BertConfig(
+    vocab_size=12,
+    hidden_size=8,
+    num_hidden_layers=1,
+    num_attention_heads=2,
+    intermediate_size=16,
+    max_position_embeddings=8,
+)
+CONFIG = {
+    "embed_dim": 6,
+    "vision_cfg": {"layers": 1, "width": 64, "head_width": 32, "patch_size": 16, "image_size": 32},
+    "text_cfg": {"hf_model_name": "tiny", "context_length": 6},
+}
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """(a whole CLIP, another one with the same BERT that is read from the first, its network)."""
+    write_tokenizer(tmp_path / "tokenizer.json")
+    first, second = build_network(CONFIG, BERT).eval(), build_network(CONFIG, BERT).eval()
+    second.text.transformer.load_state_dict(first.text.transformer.state_dict())
+    write_folder(tmp_path / "first", first, CONFIG, PREPROCESS, tmp_path / "tokenizer.json")
+    write_folder(tmp_path / "second", second, CONFIG, PREPROCESS, None, text_of=tmp_path / "first")
+    return tmp_path / "first", tmp_path / "second", second
+
+
+def test_a_text_tower_is_written_once_and_read_by_both(folders):
+    first, second, network = folders
+    assert sorted(path.name for path in second.iterdir()) == ["open_clip_config.json", WEIGHTS]
+    opened, whole = open_folder(second), open_folder(first)
+    tokens = opened.tokenise(["a red fox", "a car"])
+    assert tokens.equal(whole.tokenise(["a red fox", "a car"]))
+    with torch.no_grad():
+        assert torch.allclose(opened.model.encode_text(tokens), network.encode_text(tokens), atol=2e-2)
+        assert opened.model.text.pool(tokens).equal(whole.model.text.pool(tokens))
+    assert not opened.model.text.proj.weight.equal(whole.model.text.proj.weight)
+
+
+def test_another_text_tower_is_refused_and_nothing_is_written(folders, tmp_path):
+    with pytest.raises(UserError, match="another text tower"):
+        write_folder(tmp_path / "third", build_network(CONFIG, BERT), CONFIG, PREPROCESS, None, text_of=folders[0])
+    assert not (tmp_path / "third").exists()
+
+
+def test_without_the_other_folder_it_says_which_one_is_missing(folders):
+    first, second, _ = folders
+    first.rename(first.with_name("gone"))
+    with pytest.raises(UserError, match=r"first.*config.json"):
+        open_folder(second)
+
+
+def test_one_that_shares_is_not_kept_alone(folders, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("CLIPGUIDE_DATA", str(tmp_path / "data"))
+    assert main(["keep", str(folders[1]), "half"]) == 2
+    assert "--text-of" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
