@@ -220,6 +220,9 @@ def _sum_of_terms(
     """The weighted sum over one share of the views, and the terms that have more shares to see."""
     sum_, again = torch.zeros(()), {}
     for name, term in terms.items():
+        weight = term.weight_at(scene.tick.progress)
+        if weight == 0:
+            continue
         scene.share = None
         try:
             value = term.loss(scene)
@@ -229,7 +232,7 @@ def _sum_of_terms(
             value = value * scene.share
             again[name] = term
         losses[name] = losses.get(name, 0) + value.detach()
-        sum_ = sum_.to(value) + term.weight_at(scene.tick.progress) * value
+        sum_ = sum_.to(value) + weight * value
     return sum_, again
 
 

@@ -6,6 +6,7 @@ import copy
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from clipguide.models.fold import fold_norms
 from clipguide.models.perceptual import Features, clip_features
 from clipguide.models.plain_vit import plain_tower
 from clipguide.models.same_padding import pad_inside
+from clipguide.schedules import Schedule
 
 Tower = Callable[[Tensor], Tensor]  # (N, 3, size, size), normalised -> (N, D)
 
@@ -71,7 +73,20 @@ class ClipEncoder:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """An encoder with its share in the verdict."""
+    """An encoder with its weight in the verdict, which counts from the progress `since` on."""
 
     encoder: ClipEncoder
     weight: float = 1.0
+    since: float = 0.0
+
+
+def shares(judges: Sequence[Judge]) -> list[float | Schedule]:
+    """The part of each judge in the verdict; at all times they add up to 1.  Schedules where a judge comes later."""
+
+    def share(number: int, progress: float) -> float:
+        now = [judge.weight * (progress >= judge.since) for judge in judges]
+        return now[number] / sum(now)
+
+    if any(judge.since for judge in judges):
+        return [partial(share, number) for number in range(len(judges))]
+    return [share(number, 0.0) for number in range(len(judges))]

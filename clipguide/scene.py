@@ -131,7 +131,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One thing that is wanted.  `weight` may be a schedule over progress.
+    """One thing that is wanted.  `weight` may be a schedule over progress; while it is 0 the loss is not asked.
 
     A loss over views is a mean over them: then judging them share by share gives the same value and gradient.
     """
@@ -143,8 +143,10 @@ class Term:
     def weight_at(self, progress: float) -> float:
         return self.weight(progress) if callable(self.weight) else self.weight
 
-    def times(self, factor: float) -> Term:
-        """The same, `factor` times as heavy."""
-        weight = self.weight
-        scaled = (lambda progress: factor * weight(progress)) if callable(weight) else factor * weight
-        return replace(self, weight=scaled)
+    def times(self, factor: float | Callable[[float], float]) -> Term:
+        """The same, `factor` times as heavy; the factor may be a schedule too."""
+        if callable(factor):
+            return replace(self, weight=lambda progress: factor(progress) * self.weight_at(progress))
+        if callable(self.weight):
+            return replace(self, weight=lambda progress: factor * self.weight_at(progress))
+        return replace(self, weight=factor * self.weight)

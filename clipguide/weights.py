@@ -37,6 +37,7 @@ else:
     import tomli as tomllib
 
 MANIFEST = "manifest.toml"
+SINCE = re.compile(r"(?P<judge>.+)@(?P<since>0?\.\d+)")  # NAME[:WEIGHT]@PART of the run
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,13 +212,19 @@ class Models:
         return self._forwards[name]
 
     def judges(self, names: str) -> list[Judge]:
-        """'clip-mini,ViT-B-32/openai:0.5' -> the encoders with their weights.  UserError when no weight is above 0."""
+        """'clip-mini,ViT-B-32/openai:0.5@0.6' -> the encoders, their weights, and when in the run they begin to count.
+
+        UserError for a weight that is not above 0, and where nobody judges from the start.
+        """
         judges = []
         for part in names.split(","):
-            name, weight = split_weight(part)
+            late = SINCE.fullmatch(part.strip())
+            name, weight = split_weight(late["judge"] if late else part)
             if weight <= 0:
                 raise UserError(f"--clip {part.strip()}: a CLIP's weight must be above 0")
-            judges.append(Judge(self.encoder(name), weight))
+            judges.append(Judge(self.encoder(name), weight, float(late["since"]) if late else 0.0))
+        if all(judge.since for judge in judges):
+            raise UserError(f"--clip {names}: one CLIP at least must judge from the start; leave its @ out")
         return judges
 
     def checkpoint(self, name: str, kind: str) -> Path:

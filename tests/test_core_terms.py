@@ -57,6 +57,19 @@ def test_terms_that_share_views_see_every_share_of_them(models):
     torch.testing.assert_close(dict(whole), dict(parts), rtol=1e-4, atol=1e-6)
 
 
+def test_a_term_that_weighs_nothing_is_not_asked():
+    asked = []
+
+    def loss(scene):
+        asked.append(scene.tick.step)
+        return scene.image().mean()
+
+    late = Term("late", loss, lambda progress: float(progress >= 0.5))
+    steps = list(optimise(canvas(), [Term("always", dark), late], steps=4))
+    assert asked == [2, 3, 4]
+    assert [sorted(step.losses) for step in steps[1:3]] == [["always"], ["always", "late"]]
+
+
 def test_extras_carry_gradients_too():
     drawn = Counting()
     far = Term("latent", lambda scene: scene.image("latent").square().mean())
@@ -179,7 +192,7 @@ def test_terms_of_one_name_stay_apart():
 
 def test_weights_multiply_in_the_sum_alone_and_may_follow_the_progress():
     seen = []
-    term = Term("dark", dark, lambda progress: seen.append(progress) or 1 - progress)
+    term = Term("dark", dark, lambda progress: seen.append(progress) or 1 - progress / 2)
     values = [float(step.losses["dark"]) for step in optimise(canvas(), [term], steps=4)]
     assert seen == [0, 0.25, 0.5, 0.75, 1.0]
     assert values[0] == pytest.approx(float(canvas().pixels.detach().square().mean()))

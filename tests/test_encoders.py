@@ -128,6 +128,8 @@ def test_judges_are_encoders_with_weights(models):
     assert (first.encoder.name, first.weight) == ("clip-mini", 1)
     assert (second.encoder.name, second.weight) == ("tiny-resnet", 0.5)
     assert first.encoder is models.encoder("clip-mini")
-    for bad in ("clip-mini:0", "clip-mini:-1", "clip-mini,", "nothing-there"):
+    first, second = models.judges("clip-mini,tiny-resnet:2@.5")
+    assert (first.since, second.encoder.name, second.weight, second.since) == (0, "tiny-resnet", 2, 0.5)
+    for bad in ("clip-mini:0", "clip-mini:-1", "clip-mini,", "nothing-there", "clip-mini@0.5", "clip-mini@1.5"):
         with pytest.raises(UserError):
             models.judges(bad)

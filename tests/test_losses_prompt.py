@@ -72,6 +72,14 @@ def test_the_weights_of_all_terms_add_up_to_one(models):
     ]
 
 
+def test_a_judge_who_comes_later_takes_his_share_from_then_on(models):
+    judges = models.judges("clip-mini,tiny-resnet:3@0.5")
+    terms = prompt_terms(parse_prompts(["a fox:2 | blurry:-1"]), judges, VIEWS)
+    early, late = ([round(term.weight_at(progress), 3) for term in terms] for progress in (0.49, 0.5))
+    assert early == [0.667, 0, 0.333, 0]
+    assert late == [0.167, 0.5, 0.083, 0.25]
+
+
 def test_the_chapters_of_a_story_take_turns(models, tmp_path):
     images.write(tmp_path / "x.png", images.png(PHOTO))
     texts = [f"a seed ^ a tree:2 | @{tmp_path / 'x.png'}", "blurry:-1"]

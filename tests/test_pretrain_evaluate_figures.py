@@ -9,8 +9,10 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from clipguide.weights import Models
 from pretrain.evaluate import logistic, overlap, plots
 from pretrain.evaluate.few_shot import shots_equal
+from pretrain.evaluate.project import has_lite0
 from pretrain.evaluate.report import Table
 from pretrain.evaluate.retrieval import chance, ranks, recall, recall_among
 from pretrain.evaluate.zero_shot import accuracy
@@ -106,3 +108,9 @@ def test_tables_align():
 def test_plots_are_pictures():
     data = plots.few_shot(0.5, [(1, 0.2, 0.1, 0.3), (2, 0.4, 0.3, 0.5)])
     assert Image.open(io.BytesIO(data)).format == "PNG"
+
+
+def test_the_bundled_clip_is_measured_on_the_held_out_classes():
+    """Its convolutions pad inside, once it is an encoder."""
+    assert has_lite0(Models("cpu").encoder("clip-mini").model.visual)
+    assert not has_lite0(Models("cpu").encoder("clip-mini-b").model.visual)

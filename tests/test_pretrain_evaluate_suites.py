@@ -19,6 +19,7 @@ from pretrain.evaluate.samples import read_split
 from pretrain.evaluate.shift import DOMAINS
 from pretrain.evaluate.subject import Subject, before_projection
 from pretrain.evaluate.suites import SUITES, Job, measure
+from pretrain.evaluate.together import Together
 
 
 def test_pictures_and_texts_are_encoded_once(subject, shards):
@@ -53,6 +54,19 @@ def test_features_of_a_trunk_are_what_it_gives(subject, shards):
     features = subject.features(samples)
     assert torch.allclose(F.normalize(features), subject.images(samples))
     assert features.norm(dim=1).max() < 0.95
+
+
+def test_several_clips_are_measured_as_they_judge_together(shards):
+    judges = Models("cpu", tiny_checkpoints()).judges("clip-mini,tiny-resnet:3")
+    both, samples = Subject(Together(judges)), read_split(shards, "test", ("photos",))
+    alone = [Subject(judge.encoder) for judge in judges]
+    cosines = [one.images(samples, one.size) @ one.texts(["red", "blue"]).T for one in alone]
+    assert both.name == "clip-mini:1,tiny-resnet:3" and both.size == max(one.size for one in alone)
+    measured = both.images(samples) @ both.texts(["red", "blue"]).T
+    torch.testing.assert_close(measured, (cosines[0] + 3 * cosines[1]) / 4, atol=0.02, rtol=0)
+    assert measure("retrieval", Job(both, shards)).tables[0].rows
+    with pytest.raises(UserError, match="one CLIP"):
+        both.features(samples)
 
 
 @pytest.mark.parametrize("name", SUITES)

@@ -11,7 +11,7 @@ from clipguide import images
 from clipguide.brief import Prompt
 from clipguide.core import Cutouts, Encoder, Scene, Term, Tick
 from clipguide.cutouts import whole
-from clipguide.encoders import Judge
+from clipguide.encoders import Judge, shares
 from clipguide.losses.prompt import embed, embeddings
 from clipguide.losses.source import kept
 
@@ -67,11 +67,10 @@ def direction_terms(
     threshold: float,
 ) -> list[Term]:
     """For each judge the direction of the whole and of the patches; weights: (whole, patches)."""
-    total, terms = sum(judge.weight for judge in judges), []
-    for judge, aim in zip(judges, aims, strict=True):
+    terms = []
+    for judge, aim, share in zip(judges, aims, shares(judges), strict=True):
         name = "" if len(judges) == 1 else f" ({judge.encoder.name})"
-        share = judge.weight / total
         near = direction(judge.encoder, aim, patches, threshold=threshold)
-        terms.append(Term(f"direction{name}", direction(judge.encoder, aim, overview), weights[0] * share))
-        terms.append(Term(f"patches{name}", near, weights[1] * share))
+        terms.append(Term(f"direction{name}", direction(judge.encoder, aim, overview), weights[0]).times(share))
+        terms.append(Term(f"patches{name}", near, weights[1]).times(share))
     return terms

@@ -12,7 +12,7 @@ from torch import Tensor
 from clipguide import images, schedules
 from clipguide.brief import TEMPLATES, Prompt
 from clipguide.core import Cutouts, Encoder, Scene, Term
-from clipguide.encoders import Judge
+from clipguide.encoders import Judge, shares
 from clipguide.schedules import Schedule
 
 LONGEST = 768  # px of an image prompt's longer side: its windows are warped at every step, and views are no larger
@@ -98,17 +98,16 @@ def prompt_terms(
     So two prompts pull no harder on a picture than one, and the other terms keep their share.  Those of a story are
     faded in and out (`schedules.chapter`).
     """
-    total = sum(judge.weight for judge in judges)
     terms = []
     for wanted, share in zip(prompts, _shares(prompts), strict=True):
-        for judge in judges:
+        for judge, part in zip(judges, shares(judges), strict=True):
             name = wanted.name if len(judges) == 1 else f"{wanted.name} ({judge.encoder.name})"
             target = _target(wanted, judge.encoder, cutouts, templates)
             if wanted.weight < 0:
                 loss = avoid(judge.encoder, target, cutouts, margin=_margin(wanted, margin))
             else:
                 loss = prompt(judge.encoder, target, cutouts, stop=wanted.stop)
-            terms.append(Term(name, loss, share).times(judge.weight / total))
+            terms.append(Term(name, loss, share).times(part))
     return terms
 
 

@@ -16,7 +16,7 @@ from clipguide.canvases.drawing import Drawing, canvas
 from clipguide.canvases.looks import LOOK_HELP, LOOKS, LookName
 from clipguide.core import Step, Term
 from clipguide.cutouts import crops, on, whole
-from clipguide.encoders import Judge
+from clipguide.encoders import Judge, shares
 from clipguide.errors import UserError
 from clipguide.loop import follow
 from clipguide.losses.likeness import likeness, occlusion
@@ -68,13 +68,16 @@ def _photo(brief: Brief, settings: Settings, paper: Tensor) -> Tensor:
 def _terms(brief: Brief, settings: Settings, judges: Sequence[Judge], photo: Tensor, paper: Tensor) -> list[Term]:
     """Layout and meaning, each on a straight view and on bent ones, shared out over the judges."""
     bent = crops(settings.cutouts, zoom=(0.8, 0.95), wide=0.5, turn=0, perspective=0.3, jitter=0, noise=0, erase=0)
-    terms, total = [], 2 * sum(judge.weight for judge in judges)
-    for judge in judges:
+    terms = []
+    for judge, share in zip(judges, shares(judges), strict=True):
         for how, cutouts in {"straight": on(paper, whole()), "bent": on(paper, bent)}.items():
-            share, name = judge.weight / total, f"{how} ({judge.encoder.name})"
-            same = prompt(judge.encoder, seen_alike(judge.encoder, photo, cutouts), cutouts)
-            terms.append(Term(f"layout, {name}", likeness(judge.encoder, photo, cutouts), settings.layout * share))
-            terms.append(Term(f"meaning, {name}", same, settings.meaning * share))
+            name = f"{how} ({judge.encoder.name})"
+            alike, same = (
+                likeness(judge.encoder, photo, cutouts),
+                prompt(judge.encoder, seen_alike(judge.encoder, photo, cutouts), cutouts),
+            )
+            terms.append(Term(f"layout, {name}", alike, settings.layout / 2).times(share))
+            terms.append(Term(f"meaning, {name}", same, settings.meaning / 2).times(share))
     if brief.prompts:
         said = prompt_terms(brief.prompts, judges, on(paper, bent), templates=settings.templates)
         terms += [term.times(settings.words) for term in said]

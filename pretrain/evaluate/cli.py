@@ -17,6 +17,7 @@ from pretrain.data.shards import write_json
 from pretrain.evaluate.report import Report
 from pretrain.evaluate.subject import Subject
 from pretrain.evaluate.suites import SUITES, Job, choose, measure
+from pretrain.evaluate.together import Together
 
 
 def main(arguments: list[str]) -> int:
@@ -28,7 +29,8 @@ def main(arguments: list[str]) -> int:
     sizes = parse_sizes(options.size)
     if options.threads:
         torch.set_num_threads(options.threads)
-    subject = Subject(Models(options.device).encoder(options.model))
+    judges = Models(options.device).judges(options.model)
+    subject = Subject(judges[0].encoder if len(judges) == 1 else Together(judges))
     job = Job(subject, options.shards, options.images, options.labels, options.prompt, sizes, options.seed)
     told = {}
     for name in names:
@@ -49,7 +51,7 @@ def main(arguments: list[str]) -> int:
 def make_parser() -> argparse.ArgumentParser:
     suites = "; ".join(f"{name}: {text}" for name, (_, text) in SUITES.items())
     parser = argparse.ArgumentParser(prog="python -m pretrain evaluate", description=__doc__, epilog=suites)
-    parser.add_argument("model", help="a bundled CLIP, a CLIP folder, or MODEL/TAG of open_clip")
+    parser.add_argument("model", help="a bundled CLIP, a CLIP folder, or MODEL/TAG of open_clip; several as in --clip")
     parser.add_argument("--suite", default="project", help=f"{', '.join(SUITES)}; several with commas")
     parser.add_argument("--shards", type=Path, help="folder of shards, or of its test split")
     parser.add_argument("--images", type=Path, help="a folder with a folder of pictures for each class")

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from clipguide.errors import UserError
+from clipguide.models.same_padding import PadsInside
 from clipguide.ops.vision_import import import_torchvision
 from pretrain.evaluate.report import Report, Table
 from pretrain.evaluate.retrieval import chance, ranks, recall_among
@@ -101,8 +102,8 @@ def held_classes(subject: Subject) -> Table | None:
     from pretrain.configs import PREPROCESS
     from pretrain.models import lite0
 
-    visual = subject.encoder.model.visual
-    if not has_lite0(visual):
+    visual = getattr(subject.encoder.model, "visual", None)
+    if visual is None or not has_lite0(visual):
         return None
     trunk, classifier = lite0()
     held = list(HELD_CLASSES)
@@ -121,12 +122,13 @@ def held_classes(subject: Subject) -> Table | None:
 
 
 def has_lite0(visual: nn.Module) -> bool:
-    """Whether the image tower is an EfficientNet-Lite0, told by the shapes of its convolutions."""
+    """Whether the image tower is an EfficientNet-Lite0, told by the shapes of its own convolutions."""
     import_torchvision()
     import timm
 
     def kernels(network: nn.Module) -> list[torch.Size]:
-        return [m.weight.shape for m in network.modules() if isinstance(m, nn.Conv2d)]
+        convolutions = (m for m in network.modules() if isinstance(m, nn.Conv2d) and not isinstance(m, PadsInside))
+        return [m.weight.shape for m in convolutions]
 
     trunk = getattr(visual, "trunk", None)
     return trunk is not None and kernels(trunk) == kernels(timm.create_model("tf_efficientnet_lite0", num_classes=0))

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from clipguide.encoders import ClipEncoder
 from clipguide.errors import UserError
 from pretrain.evaluate.samples import Sample, decode
+from pretrain.evaluate.together import Together
 
 BATCH = 16  # larger ones leave the allocator's pools and cost page faults: twice the system time, measured at 64
 
@@ -21,7 +22,7 @@ BATCH = 16  # larger ones leave the allocator's pools and cost page faults: twic
 class Subject:
     """An encoder whose embeddings are remembered. All embeddings are (N, D), unit norm, on the CPU."""
 
-    def __init__(self, encoder: ClipEncoder) -> None:
+    def __init__(self, encoder: ClipEncoder | Together) -> None:
         self.encoder, self.size, self.name = encoder, encoder.size, encoder.name
         self._texts: dict[str, Tensor] = {}
         self._images: dict[tuple[str, int], Tensor] = {}
@@ -58,7 +59,12 @@ class Subject:
             raise UserError(f"{self.name} sees {self.size} px alone; leave --size out") from error
 
     def features(self, samples: Sequence[Sample]) -> Tensor:
-        """(N, F): what the image tower knows before its linear projection, as linear probes use it."""
+        """(N, F): what the image tower knows before its linear projection, as linear probes use it.
+
+        Errors: UserError for several CLIPs.
+        """
+        if self.encoder.model is None:
+            raise UserError(f"{self.name}: this suite looks into one CLIP; give one name")
         new = [sample for sample in samples if sample.key not in self._features]
         with before_projection(self.encoder.model) as kept:
             for batch, views in decoded(new, self.size):
