@@ -70,7 +70,7 @@ def control(option: Option, value: Any, catalogue: Catalogue, root: Path) -> gr.
     if option.kind == "bool":
         return gr.Checkbox(bool(value), **told)
     if option.kind == "choice" or models:
-        choices = list(option.choices) or models
+        choices = list(option.choices) or [name for name in dict.fromkeys([option.default, *models]) if name]
         return gr.Dropdown(choices, value=value if value in choices else option.default, **told)
     if option.kind in ("int", "float") and not option.optional:
         return _number(option, value, told)
@@ -118,6 +118,6 @@ def checked(option: Option, value: Any, catalogue: Catalogue, root: Path) -> Any
     if option.kind not in ("text", "size") or not isinstance(value, str):
         return value
     models = catalogue.like(option)
-    if models and any(part.partition(":")[0].strip() not in models for part in value.split(",")):
+    if models and any(re.split("[:@]", part)[0].strip() not in models for part in value.split(",")):
         raise UserError(f"{label}: there is no '{value}' here; there are: {', '.join(models)}")
     return uploads.plain(label, value)

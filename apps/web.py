@@ -24,10 +24,10 @@ from apps.lazy import when_opened
 from apps.rest import Rest
 from apps.runner import Runner, Work, affordable_workers
 from apps.safety import NsfwScreen, Screen
-from apps.studio import Studio
+from apps.studio import Studio, own_options
 from clipguide import api
 from clipguide.errors import UserError
-from clipguide.options import Guided
+from clipguide.methods import DEFAULT
 from clipguide.weights import Models
 
 STYLE = Path(__file__).with_name("style.css")
@@ -58,8 +58,9 @@ def open_studio(serving: Serving, models: Models | None = None) -> Studio:
     """The models, the runs and the workers; uploads that nobody refers to any more are removed."""
     uploads.sweep(serving.runs)
     models = models or Models(serving.device)
-    with contextlib.suppress(UserError):  # a first picture that wants it will say what is wrong
-        models.judges(Guided.model_fields["clip"].default)  # here, as threads that import at once trip over each other
+    with contextlib.suppress(UserError):  # a first picture that wants them will say what is wrong
+        judges = next(option.default for option in own_options(DEFAULT) if option.name == "clip")
+        models.judges(judges)  # here, as threads that import at once trip over each other
     screen = NsfwScreen() if serving.safe else Screen()
     workers = serving.workers or affordable_workers()
     return Studio(models, serving.runs, Runner(models, serving.runs, workers), screen)

@@ -17,6 +17,7 @@ from clipguide.brief import Brief, told
 from clipguide.core import Term
 from clipguide.losses.gist import gist
 from clipguide.losses.guidance import Composed, unframed
+from clipguide.options import CLIPS
 from clipguide.scores import Scorer
 from clipguide.weights import Models
 
@@ -24,6 +25,7 @@ BLOCKS = 16  # along the shorter side: how coarse a picture it is that `hold` ho
 
 
 class Begun(Composed):
+    clip: str = Field("clip-mini,clip-mini-photo@0.2", description=CLIPS)  # forms first, surfaces later
     start: Literal["forward", "noise"] = Field(
         "forward", description="what it begins with where there is no --init: what a network draws of the prompt at"
         " once, or noise"

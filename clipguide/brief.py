@@ -27,6 +27,7 @@ from clipguide.errors import UserError
 
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 COLON = r"(?P<space>\s*):\s*"
+SINCE = re.compile(r"(?P<judge>.+)@(?P<since>0?\.\d+)")  # a part of the run, below 1
 WEIGHTED = re.compile(rf"(?P<text>.*?){COLON}(?P<weight>{NUMBER})", re.DOTALL)
 STOPPED = re.compile(rf"(?P<text>.*?){COLON}(?P<weight>{NUMBER})\s*:\s*(?P<stop>{NUMBER})", re.DOTALL)
 MAX_WEIGHT = 100.0
@@ -155,3 +156,9 @@ def split_weight(text: str) -> tuple[str, float]:
     if not name:
         raise UserError(f"'{text}' names nothing; write NAME or NAME:WEIGHT, joined by commas")
     return name, weight
+
+
+def split_since(text: str) -> tuple[str, float, float]:
+    """'name:0.5@0.3' -> ('name', 0.5, 0.3); judges without @ count from 0 on.  UserError as `split_weight`."""
+    late = SINCE.fullmatch(text.strip())
+    return *split_weight(late["judge"] if late else text), float(late["since"]) if late else 0.0

@@ -214,14 +214,11 @@ def _labelled(terms: Sequence[Term]) -> dict[str, Term]:
     return labelled
 
 
-def _sum_of_terms(
-    scene: Scene, terms: Mapping[str, Term], losses: dict[str, Tensor]
-) -> tuple[Tensor, dict[str, Term]]:
+def _sum_of_terms(scene: Scene, terms: Mapping[str, Term], losses: dict[str, Tensor]) -> tuple[Tensor, dict]:
     """The weighted sum over one share of the views, and the terms that have more shares to see."""
     sum_, again = torch.zeros(()), {}
     for name, term in terms.items():
-        weight = term.weight_at(scene.tick.progress)
-        if weight == 0:
+        if (weight := term.weight_at(scene.tick.progress)) == 0:
             continue
         scene.share = None
         try:

@@ -86,6 +86,9 @@ class Output(Settings):
     device: str = Field("auto", description="where it is computed: auto, cpu, cuda or mps")
 
 
+CLIPS = "the CLIPs that judge, as NAME[:WEIGHT][@SHARE of the run that is over when it begins to], joined by commas"
+
+
 class Guided(Settings):
     """What every method that follows a CLIP can be told."""
 
@@ -95,11 +98,7 @@ class Guided(Settings):
     stories: ClassVar[bool] = False  # whether prompts may follow each other ("a ^ b")
 
     steps: int = Field(100, ge=0, le=100_000, description="updates of the picture")
-    clip: str = Field(
-        "clip-mini",
-        description="the CLIPs that judge, as NAME[:WEIGHT][@SHARE of the run that is over when it begins to], joined"
-        " by commas",
-    )
+    clip: str = Field("clip-mini", description=CLIPS)
     cutouts: int = Field(16, ge=1, le=1024, description="views of the picture that CLIP judges in a step")
     chunk: int = Field(16, ge=1, le=1024, description="views judged at once; fewer need less memory")
     templates: Literal["none", "picture", "photo", "painting"] = Field(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from clipguide.brief import split_weight
+from clipguide.brief import split_since
 from clipguide.encoders import ClipEncoder, Judge
 from clipguide.errors import UserError
 from clipguide.images import write
@@ -37,7 +37,6 @@ else:
     import tomli as tomllib
 
 MANIFEST = "manifest.toml"
-SINCE = re.compile(r"(?P<judge>.+)@(?P<since>0?\.\d+)")  # NAME[:WEIGHT]@PART of the run
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,11 +217,10 @@ class Models:
         """
         judges = []
         for part in names.split(","):
-            late = SINCE.fullmatch(part.strip())
-            name, weight = split_weight(late["judge"] if late else part)
+            name, weight, since = split_since(part)
             if weight <= 0:
                 raise UserError(f"--clip {part.strip()}: a CLIP's weight must be above 0")
-            judges.append(Judge(self.encoder(name), weight, float(late["since"]) if late else 0.0))
+            judges.append(Judge(self.encoder(name), weight, since))
         if all(judge.since for judge in judges):
             raise UserError(f"--clip {names}: one CLIP at least must judge from the start; leave its @ out")
         return judges

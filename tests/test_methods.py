@@ -127,7 +127,7 @@ def test_seeds_batches_sizes_and_prompts_are_heard(name, photos, models):
     assert not torch.equal(start, last_of(planned(name, photos, seed=1).steps(models)).image)
     several = last_of(planned(name, photos, batch=3, size=(40, 24)).steps(models)).image
     assert several.shape == (3, 3, 24, 40) and not torch.equal(several[0], several[1])
-    step = next(plan(["a fox:2 | blurry:-1"], name, {"size": SIZE, "steps": 3}).steps(models))
+    step = next(plan(["a fox:2 | blurry:-1"], name, {"size": SIZE, "steps": 3, "clip": "clip-mini"}).steps(models))
     assert {"a fox", "blurry", "smooth"} <= step.losses.keys()
 
 
@@ -155,7 +155,7 @@ def test_several_clips_guide_together(name, photos, models):
 
 @plain
 def test_follows_its_prompt(name, photos, models):
-    ready = planned(name, photos, steps=40, cutouts=8)
+    ready = planned(name, photos, steps=40, cutouts=8, clip="clip-mini")
     steps = list(ready.steps(models))
     score = ready.scorer(models)
     assert float(score(steps[-1].image)) > float(score(steps[0].image))

@@ -103,7 +103,7 @@ def test_models_and_files_come_from_closed_lists(place, tmp_path):
     known = {option.name: option for option in studio.own_options("clipstyler") + options(Common)}
     with pytest.raises(UserError, match="there are: clip-mini"):
         controls.checked(known["clip"], "somewhere/else", place.catalogue, place.root)
-    assert controls.checked(known["clip"], "clip-mini:0.5,tiny-resnet", place.catalogue, place.root)
+    assert controls.checked(known["clip"], "clip-mini:0.5,tiny-resnet@0.5", place.catalogue, place.root)
     with pytest.raises(UserError, match="uploads"):
         controls.checked(known["init"], str(picture(tmp_path / "x.png")), place.catalogue, place.root)
     kept = uploads.keep(place.root, tmp_path / "x.png")

@@ -16,10 +16,12 @@ from clipguide.cutouts import crops
 from clipguide.errors import UserError
 from clipguide.evolution import Search, evolve
 from clipguide.losses.guidance import guidance
+from clipguide.options import CLIPS
 from clipguide.weights import Models
 
 
 class Settings(Begun):
+    clip: str = Field("clip-mini", description=CLIPS)  # a shape has no surface to draw
     steps: int = Field(150, ge=0, le=100_000, description="updates of the picture")
     shape: Kind = Field("triangle", description="what the picture is made of")
     count: int = Field(50, ge=1, le=2000, description="how many shapes")

@@ -17,6 +17,7 @@ from clipguide.imagery import Imagery, Studio, studio
 from clipguide.loop import run_leg
 from clipguide.ops.contrast import contrasts, with_contrasts
 from clipguide.ops.motion import moved
+from clipguide.options import CLIPS
 from clipguide.schedules import constant
 from clipguide.stages import Leg, staged
 from clipguide.weights import Models
@@ -25,6 +26,7 @@ DECAY = 1.5  # of the waves' rate with their frequency: steeper than a picture's
 
 
 class Settings(Imagery):
+    clip: str = Field("clip-mini", description=CLIPS)  # a film has many steps
     frames: int = Field(240, ge=1, le=100_000, description="frames of the film after the first picture is made")
     between: int = Field(1, ge=1, le=1000, description="steps between two frames")
     zoom: float = Field(1.015, ge=0.5, le=2, description="how many times larger the picture gets from frame to frame")
