@@ -27,7 +27,7 @@ from clipguide.errors import UserError
 
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 COLON = r"(?P<space>\s*):\s*"
-SINCE = re.compile(r"(?P<judge>.+)@(?P<since>0?\.\d+)")  # a part of the run, below 1
+SINCE = re.compile(rf"(?P<judge>[^@]+?)\s*@\s*(?P<since>{NUMBER})")
 WEIGHTED = re.compile(rf"(?P<text>.*?){COLON}(?P<weight>{NUMBER})", re.DOTALL)
 STOPPED = re.compile(rf"(?P<text>.*?){COLON}(?P<weight>{NUMBER})\s*:\s*(?P<stop>{NUMBER})", re.DOTALL)
 MAX_WEIGHT = 100.0
@@ -159,6 +159,11 @@ def split_weight(text: str) -> tuple[str, float]:
 
 
 def split_since(text: str) -> tuple[str, float, float]:
-    """'name:0.5@0.3' -> ('name', 0.5, 0.3); judges without @ count from 0 on.  UserError as `split_weight`."""
+    """'name:0.5@0.3' -> ('name', 0.5, 0.3); judges without @ count from 0 on.
+
+    UserError as `split_weight`, and for a share that is not from 0 to below 1.
+    """
     late = SINCE.fullmatch(text.strip())
+    if late and not 0 <= float(late["since"]) < 1:
+        raise UserError(f"'{text.strip()}': after @ stands a share of the run, from 0 to below 1, as in NAME:0.5@0.2")
     return *split_weight(late["judge"] if late else text), float(late["since"]) if late else 0.0

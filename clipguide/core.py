@@ -214,7 +214,7 @@ def _labelled(terms: Sequence[Term]) -> dict[str, Term]:
     return labelled
 
 
-def _sum_of_terms(scene: Scene, terms: Mapping[str, Term], losses: dict[str, Tensor]) -> tuple[Tensor, dict]:
+def _sum_of_terms(scene: Scene, terms: Mapping[str, Term], losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Term]]:
     """The weighted sum over one share of the views, and the terms that have more shares to see."""
     sum_, again = torch.zeros(()), {}
     for name, term in terms.items():

@@ -73,7 +73,10 @@ class ClipEncoder:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """An encoder with its weight in the verdict, which counts from the progress `since` on."""
+    """An encoder with its weight in the verdict, which counts in a run from the progress `since` on.
+
+    What is judged outside of the run's steps, such as which start to take, all judge.
+    """
 
     encoder: ClipEncoder
     weight: float = 1.0

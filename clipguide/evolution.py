@@ -114,12 +114,13 @@ def _generation(
 def _seen(
     canvas: Canvas, terms: Sequence[Term], tick: Tick, crops: dict
 ) -> tuple[Tensor, dict[str, Tensor], float]:
-    """The picture, every term's loss, and their weighted sum."""
+    """The picture, the loss of every term that weighs something, and their weighted sum."""
     frame = canvas.render(tick)
     scene = Scene(frame.tensors(), tick, crops)
-    losses = [(term, term.loss(scene).detach()) for term in terms]
-    total = sum(term.weight_at(tick.progress) * float(loss) for term, loss in losses)
-    return frame.image.detach().clone(), {term.name: loss for term, loss in losses}, total
+    weighed = [(term, weight) for term in terms if (weight := term.weight_at(tick.progress))]
+    losses = {term.name: term.loss(scene).detach() for term, _ in weighed}
+    total = sum(weight * float(losses[term.name]) for term, weight in weighed)
+    return frame.image.detach().clone(), losses, total
 
 
 def _centred_ranks(scores: Tensor) -> Tensor:

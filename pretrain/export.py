@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--keep", type=float, default=1.0, help="share of the training in the weights, 0 to 1")
     parser.add_argument(
-        "--text-of", type=Path, help="CLIP folder with the same text tower; it is read from there, not written again"
+        "--text-of", type=Path, help="CLIP folder beside --out whose BERT is read instead of written again"
     )
     parser.add_argument("--last", action="store_true", help="the last weights instead of their average")
     options = parser.parse_args(arguments)

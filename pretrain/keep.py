@@ -16,9 +16,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("name", help="its name; one that was kept under it before is replaced")
     parser.add_argument("--about", default="", help="a line for `clipguide models`")
     options = parser.parse_args(arguments)
+    size = open_folder(options.folder).size  # a folder that cannot be opened is not kept
     if (text := text_home(options.folder, read_config(options.folder)["model_cfg"])) != options.folder:
         raise UserError(f"{options.folder} reads its text tower from {text}; export it without --text-of, then keep it")
-    size = open_folder(options.folder).size  # a folder that cannot be opened is not kept
     about = options.about or f"trained here, pictures at {size} px"
     files = {
         file: (options.folder / file).read_bytes()

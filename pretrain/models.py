@@ -87,19 +87,21 @@ def write_folder(
 ) -> None:
     """Writes an open_clip folder in half precision, whole or not at all; other files of an existing folder stay.
 
-    config: what `build_network` built the model from; tokenizer: a tokenizer.json to copy; text_of: the folder of
-    another CLIP whose BERT and tokenizer this one uses too, instead of files of its own.
-    Errors: UserError when the BERT there is another one.
+    config: what `build_network` built the model from; tokenizer: a tokenizer.json to copy; text_of: the folder
+    beside it of another CLIP whose BERT and tokenizer this one uses too, instead of files of its own.
+    Errors: UserError when the BERT there is another one, or the folder lies elsewhere.
     """
     from safetensors.torch import save
 
     folder = Path(folder)
     weights = {name: _half(tensor) for name, tensor in model.state_dict().items()}
     bert = getattr(model.text, "config", None) if hasattr(model, "text") else None
+    if text_of is not None and (bert is None or not _beside(folder, text_of)):
+        raise UserError(f"{folder} can only share the BERT of a folder beside it, not that of {text_of}")
     text = {name: value for name, value in config["text_cfg"].items() if name != "tower_of"}
     if text_of is not None:
         weights = _without_tower(weights, text_of)
-        text["tower_of"], bert, tokenizer = os.path.relpath(text_of, folder), None, None
+        text["tower_of"], bert, tokenizer = text_of.name, None, None
     folder.mkdir(parents=True, exist_ok=True)
     stored = {"model_cfg": config | {"text_cfg": text}, "preprocess_cfg": preprocess}
     writers: dict[str, Callable[[Path], Any]] = {
@@ -117,12 +119,17 @@ def write_folder(
         os.replace(temporary, folder / name)
 
 
+def _beside(folder: Path, other: Path) -> bool:
+    one, two = (Path(os.path.abspath(path)) for path in (folder, other))
+    return one != two and one.parent == two.parent
+
+
 def _without_tower(weights: dict[str, Tensor], other: Path) -> dict[str, Tensor]:
     """The weights without the BERT, which must be that of the other folder; that one may know more words."""
     own = {name: tensor for name, tensor in weights.items() if name.startswith(TOWER)}
     theirs = text_tower(other)
     if own.keys() != theirs.keys() or any(not torch.equal(theirs[name][: len(w)], w) for name, w in own.items()):
-        raise UserError(f"{other} has another text tower than the run; leave --text-of out")
+        raise UserError(f"{other} has another text tower than the run, or none of its own: it cannot be shared")
     return {name: tensor for name, tensor in weights.items() if name not in own}
 
 

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from clipguide.errors import UserError
-from clipguide.models.clip import CONFIG, TOKENIZER, OpenedClip, open_folder, read_tokeniser
+from clipguide.models.clip import CONFIG, TOKENIZER, OpenedClip, open_folder, read_config, read_tokeniser, text_home
 from clipguide.ops.vision_import import import_torchvision
 from pretrain import vocabulary
 from pretrain.data.packages import default_cache
@@ -131,7 +131,7 @@ def reuse(opened: OpenedClip, source: Path) -> dict[str, Any]:
         )
     grow(opened.model.text, theirs[ROWS][count:])
     settle(opened.model.text)
-    return json.loads((source / TOKENIZER).read_text(encoding="utf-8"))
+    return json.loads((text_home(source, read_config(source)["model_cfg"]) / TOKENIZER).read_text(encoding="utf-8"))
 
 
 def tokeniser(stored: dict[str, Any], context: int) -> Callable[[Sequence[str]], Tensor]:

@@ -130,6 +130,11 @@ def test_judges_are_encoders_with_weights(models):
     assert first.encoder is models.encoder("clip-mini")
     first, second = models.judges("clip-mini,tiny-resnet:2@.5")
     assert (first.since, second.encoder.name, second.weight, second.since) == (0, "tiny-resnet", 2, 0.5)
-    for bad in ("clip-mini:0", "clip-mini:-1", "clip-mini,", "nothing-there", "clip-mini@0.5", "clip-mini@1.5"):
+    for bad in ("clip-mini:0", "clip-mini:-1", "clip-mini,", "nothing-there"):
         with pytest.raises(UserError):
+            models.judges(bad)
+    with pytest.raises(UserError, match="must judge from the start"):
+        models.judges("clip-mini@0.5")
+    for bad in ("clip-mini,tiny-resnet@1", "clip-mini,tiny-resnet:2 @ -0.1", "clip-mini,tiny-resnet@20"):
+        with pytest.raises(UserError, match="a share of the run"):
             models.judges(bad)

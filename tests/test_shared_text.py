@@ -58,8 +58,25 @@ def test_another_text_tower_is_refused_and_nothing_is_written(folders, tmp_path)
 def test_without_the_other_folder_it_says_which_one_is_missing(folders):
     first, second, _ = folders
     first.rename(first.with_name("gone"))
-    with pytest.raises(UserError, match=r"first.*config.json"):
+    with pytest.raises(UserError, match="text tower from 'first'.*beside it"):
         open_folder(second)
+
+
+@pytest.mark.parametrize("place", ["../first", "/etc", ".", "second"])
+def test_only_a_folder_beside_it_is_taken(folders, place):
+    config = folders[1] / "open_clip_config.json"
+    config.write_text(config.read_text().replace('"first"', f'"{place}"'))
+    with pytest.raises(UserError, match="beside it"):
+        open_folder(folders[1])
+
+
+def test_a_tower_that_lies_elsewhere_or_is_no_bert_is_not_shared(folders, tmp_path):
+    first, _, network = folders
+    own = build_network(CONFIG | {"text_cfg": {"layers": 1, "width": 16, "heads": 2, "vocab_size": 99}})
+    for place, model in ((tmp_path / "a" / "b", network), (first, network), (tmp_path / "c", own)):
+        with pytest.raises(UserError, match="folder beside it"):
+            write_folder(place, model, CONFIG, PREPROCESS, None, text_of=first)
+    assert open_folder(first) and not (tmp_path / "a").exists() and not (tmp_path / "c").exists()
 
 
 def test_one_that_shares_is_not_kept_alone(folders, capsys, monkeypatch, tmp_path):

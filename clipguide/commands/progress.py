@@ -53,5 +53,11 @@ class Watch:
 def describe(progress: Progress) -> str:
     """'score 0.312, a red fox 0.91, smooth 0.04'."""
     values = [] if progress.score is None else [f"score {progress.score:.3f}"]
-    values += [f"{name[:20]} {float(value):.3g}" for name, value in progress.step.losses.items()]
+    values += [f"{_short(name)} {float(value):.3g}" for name, value in progress.step.losses.items()]
     return ", ".join(values)
+
+
+def _short(name: str) -> str:
+    """20 letters, and the judge where several are named: 'a painting of a starr (clip-mini)'."""
+    said, bracket, judge = name.rpartition(" (")
+    return f"{said[:20]} ({judge}" if bracket else name[:20]

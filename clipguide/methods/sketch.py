@@ -72,10 +72,8 @@ def _terms(brief: Brief, settings: Settings, judges: Sequence[Judge], photo: Ten
     for judge, share in zip(judges, shares(judges), strict=True):
         for how, cutouts in {"straight": on(paper, whole()), "bent": on(paper, bent)}.items():
             name = f"{how} ({judge.encoder.name})"
-            alike, same = (
-                likeness(judge.encoder, photo, cutouts),
-                prompt(judge.encoder, seen_alike(judge.encoder, photo, cutouts), cutouts),
-            )
+            alike = likeness(judge.encoder, photo, cutouts)
+            same = prompt(judge.encoder, seen_alike(judge.encoder, photo, cutouts), cutouts)
             terms.append(Term(f"layout, {name}", alike, settings.layout / 2).times(share))
             terms.append(Term(f"meaning, {name}", same, settings.meaning / 2).times(share))
     if brief.prompts:

@@ -22,6 +22,7 @@ from clipguide.canvases.pyramid import Pyramid
 from clipguide.canvases.rolled import Rolled
 from clipguide.core import Canvas, Step, Term
 from clipguide.cutouts import crops
+from clipguide.encoders import shares
 from clipguide.errors import UserError
 from clipguide.loop import follow
 from clipguide.losses.content import content
@@ -118,11 +119,13 @@ def _draw(brief: Brief, settings: Settings, models: Models, parts: Sequence[Want
     layer = Layer(sheet, brief.size, lr=settings.lr, batch=brief.batch)
     terms = [*_whole(brief, settings, models, parts), *_surface(settings, models, parts, "surface")]
     views = crops(settings.cutouts, wide=0.8, zoom=(0.7, 0.95))
-    for judge in models.judges(settings.clip):
+    judges = models.judges(settings.clip)
+    for judge, share in zip(judges, shares(judges), strict=True):
         for part in parts:
             if part.thing and part.whole.weight > 0:
                 outline = prompt(judge.encoder, embed(judge.encoder, part.thing), views, of="shape")
-                terms.append(Term(f"shape of {part.thing} ({judge.encoder.name})", outline, settings.shape))
+                name = f"shape of {part.thing} ({judge.encoder.name})"
+                terms.append(Term(name, outline, settings.shape).times(share))
     yield from _optimise(brief, settings, models, Averaged(layer, settings.average), terms)
 
 
@@ -136,13 +139,13 @@ def _whole(brief: Brief, settings: Settings, models: Models, parts: Sequence[Wan
 def _surface(settings: Settings, models: Models, parts: Sequence[Wanted], of: str) -> list[Term]:
     """Close views of the picture, or of an extra, against the textures."""
     near = crops(settings.cutouts, zoom=(settings.extent, settings.extent), wide=0, turn=20)
-    terms = []
-    for judge in models.judges(settings.clip):
+    terms, judges = [], models.judges(settings.clip)
+    for judge, share in zip(judges, shares(judges), strict=True):
         for part in parts:
             if part.texture and part.whole.weight > 0:
                 loss = prompt(judge.encoder, embed(judge.encoder, part.texture), near, of=of)
                 weight = settings.surface * part.whole.weight
-                terms.append(Term(f"surface {part.texture} ({judge.encoder.name})", loss, weight))
+                terms.append(Term(f"surface {part.texture} ({judge.encoder.name})", loss, weight).times(share))
     return terms
 
 

@@ -3,12 +3,14 @@
 A folder holds `open_clip_config.json`, `open_clip_model.safetensors`, `tokenizer.json` (without one the text is cut by
 CLIP's own byte-pair vocabulary, which open_clip carries) and, where the text tower is a BERT, its `config.json`.
 Opening a folder needs no network and no transformers. open_clip builds every tower but BERT, which is ours. Where
-`text_cfg` names a folder under `tower_of`, its BERT and tokenizer are read from there: two CLIPs of one text tower.
+`text_cfg` says `tower_of`, BERT and tokenizer are those of the folder of that name beside this one: two CLIPs of one
+text tower, which open_clip itself cannot read.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +86,7 @@ def open_folder(path: str | Path) -> OpenedClip:
         text = text_home(folder, config)
         bert = BertConfig.read(text / BERT) if "hf_model_name" in config["text_cfg"] else None
         model = build_network(config, bert)
-    except (KeyError, TypeError, OSError, RuntimeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, AttributeError, OSError, RuntimeError, json.JSONDecodeError) as error:
         raise UserError(f"{folder / CONFIG} describes no CLIP that can be built ({error}); export it again") from error
     shared = {} if text == folder else text_tower(text)
     _load_weights(model, shared | _read_weights(weights), weights)
@@ -149,9 +151,17 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def text_home(folder: Path, config: dict[str, Any]) -> Path:
-    """Where the BERT and the tokenizer of a folder's CLIP lie: in the folder, or where its config says."""
+    """Where the BERT and the tokenizer of a folder's CLIP lie: in the folder, or in the one beside it that it names.
+
+    Errors: UserError for anything but the name of such a folder with both.
+    """
     other = config["text_cfg"].get("tower_of")
-    return folder / other if other else folder
+    if other is None:
+        return folder
+    home = Path(os.path.abspath(folder)).parent / str(other)
+    if Path(home.name) != Path(str(other)) or not all((home / file).is_file() for file in (BERT, TOKENIZER, WEIGHTS)):
+        raise UserError(f"{folder} takes its text tower from '{other}': put that CLIP's folder beside it")
+    return home
 
 
 def text_tower(folder: Path) -> dict[str, Tensor]:
