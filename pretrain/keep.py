@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from clipguide import weights
-from clipguide.errors import UserError
-from clipguide.models.clip import BERT, CONFIG, TOKENIZER, WEIGHTS, open_folder, read_config, text_home
+from clipguide.models.clip import BERT, CONFIG, TOKENIZER, WEIGHTS, open_folder
+from pretrain.models import refuse_shared_text
 
 
 def main(arguments: list[str]) -> int:
@@ -17,8 +17,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--about", default="", help="a line for `clipguide models`")
     options = parser.parse_args(arguments)
     size = open_folder(options.folder).size  # a folder that cannot be opened is not kept
-    if (text := text_home(options.folder, read_config(options.folder)["model_cfg"])) != options.folder:
-        raise UserError(f"{options.folder} reads its text tower from {text}; export it without --text-of, then keep it")
+    refuse_shared_text(options.folder)
     about = options.about or f"trained here, pictures at {size} px"
     files = {
         file: (options.folder / file).read_bytes()

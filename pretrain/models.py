@@ -15,7 +15,17 @@ from torch import Tensor, nn
 
 from clipguide.errors import UserError
 from clipguide.models.bert import BertConfig
-from clipguide.models.clip import BERT, CONFIG, TOKENIZER, TOWER, WEIGHTS, build_network, text_tower
+from clipguide.models.clip import (
+    BERT,
+    CONFIG,
+    TOKENIZER,
+    TOWER,
+    WEIGHTS,
+    build_network,
+    read_config,
+    text_home,
+    text_tower,
+)
 
 
 def minilm_folder() -> Path:
@@ -117,6 +127,12 @@ def write_folder(
         temporary = folder / f".{name}.{os.getpid()}"
         write(temporary)
         os.replace(temporary, folder / name)
+
+
+def refuse_shared_text(folder: Path) -> None:
+    """UserError for a CLIP folder without a text tower of its own, where one is needed."""
+    if (text := text_home(folder, read_config(folder)["model_cfg"])) != folder:
+        raise UserError(f"{folder} reads its text tower from {text}; export it without --text-of first")
 
 
 def _beside(folder: Path, other: Path) -> bool:

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from clipguide.errors import UserError
-from clipguide.models.clip import CONFIG, TOKENIZER, OpenedClip, open_folder, read_config, read_tokeniser, text_home
+from clipguide.models.clip import CONFIG, TOKENIZER, OpenedClip, open_folder, read_tokeniser
 from clipguide.ops.vision_import import import_torchvision
 from pretrain import vocabulary
 from pretrain.data.packages import default_cache
@@ -32,7 +32,7 @@ from pretrain.data.sources import load
 from pretrain.data.split import side_of_concept
 from pretrain.distil_text import distil
 from pretrain.grown import first_rows, grow, settle
-from pretrain.models import embed_texts, write_folder
+from pretrain.models import embed_texts, refuse_shared_text, write_folder
 
 LANGUAGES = ("ja", "zh", "de", "es", "fr", "it", "pt", "ru", "ko")
 SOURCES = ("emoji", "stamps")
@@ -131,7 +131,7 @@ def reuse(opened: OpenedClip, source: Path) -> dict[str, Any]:
         )
     grow(opened.model.text, theirs[ROWS][count:])
     settle(opened.model.text)
-    return json.loads((text_home(source, read_config(source)["model_cfg"]) / TOKENIZER).read_text(encoding="utf-8"))
+    return json.loads((source / TOKENIZER).read_text(encoding="utf-8"))
 
 
 def tokeniser(stored: dict[str, Any], context: int) -> Callable[[Sequence[str]], Tensor]:
@@ -167,6 +167,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--cache", type=Path, default=default_cache(), help="where `data fetch` keeps the sources")
     options = parser.parse_args(arguments)
     opened = open_folder(options.start)
+    for folder in filter(None, (options.start, options.rows)):
+        refuse_shared_text(folder)
     if not hasattr(opened.model, "text") or not hasattr(opened.model.text, "pool"):
         raise UserError(f"{options.start} has no BERT as its text tower; start from clip-mini or another of `align`")
     stored = json.loads((options.start / TOKENIZER).read_text(encoding="utf-8"))

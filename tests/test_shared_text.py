@@ -4,24 +4,15 @@ import pytest
 import torch
 
 from clipguide.errors import UserError
-from clipguide.models.bert import BertConfig
 from clipguide.models.clip import WEIGHTS, build_network, open_folder
 from pretrain.cli import main
 from pretrain.configs import PREPROCESS
 from pretrain.models import write_folder
-from tests.test_models_clip import write_tokenizer
+from tests.test_models_clip import BERT, VISION, write_tokenizer
 
-BERT = BertConfig(
-    vocab_size=12,
-    hidden_size=8,
-    num_hidden_layers=1,
-    num_attention_heads=2,
-    intermediate_size=16,
-    max_position_embeddings=8,
-)
 CONFIG = {
     "embed_dim": 6,
-    "vision_cfg": {"layers": 1, "width": 64, "head_width": 32, "patch_size": 16, "image_size": 32},
+    "vision_cfg": VISION,
     "text_cfg": {"hf_model_name": "tiny", "context_length": 6},
 }
 
@@ -84,3 +75,12 @@ def test_one_that_shares_is_not_kept_alone(folders, capsys, monkeypatch, tmp_pat
     assert main(["keep", str(folders[1]), "half"]) == 2
     assert "--text-of" in capsys.readouterr().err
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("role", ["--start", "--rows"])
+def test_words_are_not_added_to_a_tower_of_another_folder(folders, capsys, tmp_path, role):
+    first, second, _ = folders
+    roles = {"--start": first, "--rows": first} | {role: second}
+    words = [str(part) for pair in roles.items() for part in pair]
+    assert main(["multilingual", *words, "--out", str(tmp_path / "grown")]) == 2
+    assert "without --text-of" in capsys.readouterr().err and not (tmp_path / "grown").exists()

@@ -60,4 +60,4 @@ def describe(progress: Progress) -> str:
 def _short(name: str) -> str:
     """20 letters, and the judge where several are named: 'a painting of a starr (clip-mini)'."""
     said, bracket, judge = name.rpartition(" (")
-    return f"{said[:20]} ({judge}" if bracket else name[:20]
+    return f"{said[:20]} ({judge[:20]}" if bracket else name[:20]
