@@ -8,7 +8,9 @@ import multiprocessing
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,18 +66,31 @@ def build(
     refuse_others(plan.out, {shard.path for shard in shards})
     totals: Counter[str] = Counter()
     broken: Counter[str] = Counter()
-    with multiprocessing.get_context("fork").Pool(workers, initializer=keep, initargs=(plan,)) as pool:
-        runs = [range(at, min(at + RUN, len(plan.pairs))) for at in range(0, len(plan.pairs), RUN)]
-        for done, _ in enumerate(pool.imap_unordered(prepare, runs), 1):
+    runs = [range(at, min(at + RUN, len(plan.pairs))) for at in range(0, len(plan.pairs), RUN)]
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), initializer=keep, initargs=(plan,))
+    with pool, told_of_death():
+        for done, _ in enumerate(pool.map(prepare, runs), 1):
             if done % 10 == 0:
                 report(f"{min(done * RUN, len(plan.pairs))} of {len(plan.pairs)} pictures read")
-        for done, (shard, counts, faults) in enumerate(pool.imap_unordered(build_shard, shards), 1):
+        for done, (shard, counts, faults) in enumerate(pool.map(build_shard, shards), 1):
             totals += counts
             broken += faults
             report(f"{done} of {len(shards)} shards, last {shard}, {sum(broken.values())} samples left out")
     index = describe(plan, totals, broken, scale)
     write_json(plan.out / "index.json", index)
     return index
+
+
+@contextmanager
+def told_of_death() -> Iterator[None]:
+    """One line where a worker is killed: by a reader that crashes, or for want of memory."""
+    try:
+        yield
+    except BrokenProcessPool:
+        raise UserError(
+            "a worker died while it read or drew pictures, killed by a crash or for want of memory; fewer --workers "
+            "need less memory, fewer --sources show which one crashes; what was drawn is kept"
+        ) from None
 
 
 def refuse_others(out: Path, planned: set[str]) -> None:

@@ -21,6 +21,7 @@ from pretrain.data.split import held_names
 # How many samples of each pair of a source are drawn for training: what few pairs there are of the best is shown more.
 VARIANTS = {
     "emoji": 1.3,
+    "icons": 1,
     "stamps": 8,
     "clipart": 2.2,
     "art4apps": 4,

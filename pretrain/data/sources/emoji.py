@@ -70,8 +70,9 @@ def pairs_of_style(folder: Path, style: str, licence: str, labels: list[dict]) -
 
 @lru_cache(maxsize=4)
 def read_icons(folder: Path) -> tuple[dict, dict[str, str]]:
-    """(the iconify set, its icon names by code point)."""
-    return json.loads((folder / "icons.json").read_text()), json.loads((folder / "chars.json").read_text())
+    """(the iconify set, its icon names by code point, where it tells them)."""
+    codes = folder / "chars.json"
+    return json.loads((folder / "icons.json").read_text()), json.loads(codes.read_text()) if codes.is_file() else {}
 
 
 def pairs_in_3d(folder: Path, labels: list[dict]) -> Iterator[Pair]:
@@ -85,14 +86,14 @@ def pairs_in_3d(folder: Path, labels: list[dict]) -> Iterator[Pair]:
             yield make_pair(entry, "fluent-3d", THREE_D[2], partial(read_file, file))
 
 
-def make_pair(entry: dict, style: str, licence: str, image: partial) -> Pair:
+def make_pair(entry: dict, style: str, licence: str, image: partial, origin: str = "") -> Pair:
     return Pair(
         image=image,
         captions=entry["captions"],
         concept=normalise(entry["label"]),
         medium="render" if style == "fluent-3d" else "emoji",
         licence=licence,
-        origin=f"{style}/{entry['code']}",
+        origin=origin or f"{style}/{entry['code']}",
         style=style,
         tags=entry["tags"],
         held="test" if style == HELD_STYLE else None,
