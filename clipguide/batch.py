@@ -34,7 +34,8 @@ from clipguide.engines import Load, Outcomes, Stop, here, processes
 from clipguide.errors import UserError
 from clipguide.jobs import Job, Task, check
 from clipguide.manifest import Manifest, Outcome
-from clipguide.weights import Models, pick_device
+from clipguide.ops.device import pick_device
+from clipguide.weights import Models
 from clipguide.worker import WORK, Bench
 
 LEAVING = 120  # seconds that a start waits for workers of a killed one, which go after the step at hand

@@ -83,6 +83,11 @@ class Judge:
     since: float = 0.0
 
 
+def first(judges: Sequence[Judge]) -> ClipEncoder:
+    """The encoder that judges what there is to judge before the first step: the first that needs not wait."""
+    return next(judge.encoder for judge in judges if not judge.since)
+
+
 def shares(judges: Sequence[Judge]) -> list[float | Schedule]:
     """The part of each judge in the verdict; at all times they add up to 1.  Schedules where a judge comes later."""
 

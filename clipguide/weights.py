@@ -17,17 +17,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from clipguide.brief import split_since
 from clipguide.encoders import ClipEncoder, Judge
 from clipguide.errors import UserError
 from clipguide.images import write
 from clipguide.models.hub import cached, sha256, whole
 from clipguide.models.perceptual import Features, vgg_features
+from clipguide.ops.device import pick_device
 from clipguide.ops.memory import keep_freed_memory
 
 if TYPE_CHECKING:
+    from clipguide.models.bert import Bert
     from clipguide.models.clip import OpenedClip
     from clipguide.models.forward import Forward
     from clipguide.models.vqgan import VQGAN
@@ -97,8 +97,7 @@ def known(folder: Path | None = None) -> dict[str, Checkpoint]:
 
 def kept() -> dict[str, Checkpoint]:
     """The networks that the user trained, by name."""
-    folder = kept_folder()
-    return read_manifest(folder) if (folder / MANIFEST).is_file() else {}
+    return read_manifest(kept_folder()) if (kept_folder() / MANIFEST).is_file() else {}
 
 
 def keep(name: str, kind: str, about: str, files: Mapping[str, bytes]) -> Path:
@@ -162,16 +161,6 @@ def describe(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def pick_device(name: str = "auto") -> torch.device:
-    """auto: CUDA, else Apple's GPU, else the CPU.  UserError when the machine lacks the one that is named."""
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if there[kind]))
-    if not there.get(name.partition(":")[0], False):
-        raise UserError(f"--device {name} is not here; this machine has: {', '.join(k for k in there if there[k])}")
-    return torch.device(name)
-
-
 class Models:
     """Opens networks by name, each once, on one device.  On a CPU the process then keeps the memory it frees."""
 
@@ -181,6 +170,7 @@ class Models:
             keep_freed_memory()
         self.manifest = read_manifest(folder or checkpoints_folder())
         self._encoders: dict[str, ClipEncoder] = {}
+        self._towers: dict[Path, Bert] = {}
         self._vqgans: dict[str, VQGAN] = {}
         self._forwards: dict[str, Forward] = {}
 
@@ -243,8 +233,8 @@ class Models:
         from clipguide.models.clip import open_folder, open_name
 
         entry = self.manifest.get(name)
-        source = entry.source if entry is not None and entry.source else name
+        source = (entry and entry.source) or name
         model, slash, tag = source.partition("/")
         if slash and not Path(source).expanduser().exists() and not source.startswith((".", "/", "~")):
             return open_name(model, tag, cache=os.environ.get("CLIPGUIDE_CACHE"))
-        return open_folder(self.checkpoint(name, "clip"))
+        return open_folder(self.checkpoint(name, "clip"), self._towers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from functools import partial
 from pathlib import Path
@@ -83,6 +84,19 @@ def test_a_damaged_picture_is_left_out_and_named_and_changes_no_other(tmp_path: 
     assert list(index["left out"]) == [f"emoji/{pair.origin}: OSError"]
     whole, less = (list(read_shards(tmp_path / name / "train")) for name in ("whole", "less"))
     assert less == [sample for sample in whole if sample[1]["origin"] != pair.origin]
+
+
+def kill(side: int) -> Image.Image:
+    os._exit(1)
+
+
+def test_a_worker_that_dies_ends_the_build_with_a_line(tmp_path: Path) -> None:
+    pairs = make_pairs()
+    source, pair = pairs[5]
+    pairs[5] = source, Pair(kill, pair.captions, pair.concept, "emoji", pair.licence, pair.origin)
+    with pytest.raises(UserError, match="a worker died") as caught:
+        build(make_plan(tmp_path / "out", tmp_path / "cache", pairs), workers=2)
+    assert "\n" not in str(caught.value)
 
 
 def test_names_held_out_elsewhere_are_no_training_caption(tmp_path: Path) -> None:

@@ -96,6 +96,33 @@ def test_furniture_names_and_languages(tmp_path: Path) -> None:
     assert pairs[0].captions == {"en": ("wall lamp",), "ja": ("壁灯",)} and "light" in pairs[0].tags
 
 
+def test_icons_are_called_what_is_drawn_and_emoji_by_their_labels(tmp_path: Path) -> None:
+    from pretrain.data.sources import emoji, icons
+
+    def package(name: str, version: str) -> Path:
+        folder = tmp_path / "npm" / f"{name.replace('/', '+')}@{version}"
+        folder.mkdir(parents=True)
+        return folder
+
+    rows = [{"group": 4, "label": "red apple", "hexcode": "1F34E", "tags": ["fruit"]}]
+    labels = package(*emoji.LABELS)
+    for language in ("en", *emoji.LANGUAGES):
+        (labels / language).mkdir()
+        for file in ("data", "compact"):
+            (labels / language / f"{file}.json").write_text(json.dumps(rows))
+    drawn = '<circle cx="8" cy="8" r="6" fill="currentColor"/>'
+    names = {"fxemoji": ["redapple", "nosuchthing"], "kameleon": ["water-mill-duo", "add-file-duo", "page-3-duo"]}
+    for style, (name, version, _) in (icons.EMOJI | icons.ICONS).items():
+        of_style = {icon: {"body": drawn} for icon in names.get(style, [f"oak-{len(style)}"])}
+        (package(name, version) / "icons.json").write_text(json.dumps({"icons": of_style, "width": 16, "height": 16}))
+    pairs = {pair.origin: pair for _, pair in collect(["icons"], tmp_path)}
+    apple, mill = pairs["fxemoji/redapple"], pairs["kameleon/water-mill-duo"]
+    assert (apple.concept, apple.medium, apple.captions["ja"]) == ("red apple", "emoji", ("red apple",))
+    assert (mill.captions, mill.medium, mill.licence) == ({"en": ("water mill",)}, "icon", "CC-BY-4.0")
+    assert mill.image(16).size == (12, 12) and {pair.style for pair in pairs.values()} > set(icons.ICONS)
+    assert not {"fxemoji/nosuchthing", "kameleon/add-file-duo", "kameleon/page-3-duo"} & set(pairs)
+
+
 def test_a_model_is_drawn_from_all_sides(tmp_path: Path) -> None:
     pytest.importorskip("vtk")
     from pretrain.data.render import render_views

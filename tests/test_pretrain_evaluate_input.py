@@ -88,6 +88,7 @@ def test_the_command_writes_tables_and_plots(shards, tmp_path, capsys):
     [
         (["nothing"], "there is no clip 'nothing'"),
         (["MODEL", "--suite", "none"], "no suite 'none'"),
+        (["clip-mini,clip-mini-b@0.2"], "leave the @ out"),
         (["MODEL", "--shards", "/nowhere"], "/nowhere is no folder"),
         (["MODEL", "--size", "big"], "--size big"),
         (["MODEL", "--size", "64"], "sees 32 px alone"),

@@ -40,6 +40,19 @@ def test_a_text_tower_is_written_once_and_read_by_both(folders):
     assert not opened.model.text.proj.weight.equal(whole.model.text.proj.weight)
 
 
+def test_the_second_that_is_opened_shares_the_tower_of_the_first(folders):
+    first, second, _ = folders
+    for order in ((first, second), (second, first)):
+        towers = {}
+        one, two = (open_folder(folder, towers) for folder in order)
+        assert one.model.text.transformer is two.model.text.transformer and len(towers) == 1
+        alone, tokens = open_folder(order[1]), two.tokenise(["a red fox"])
+        assert two.model.encode_text(tokens).equal(alone.model.encode_text(tokens))
+    other = first.parent / "first" / "other.safetensors"  # other weights in the same folder are read
+    other.write_bytes((first / WEIGHTS).read_bytes())
+    assert open_folder(other, towers).model.text.transformer is not one.model.text.transformer
+
+
 def test_another_text_tower_is_refused_and_nothing_is_written(folders, tmp_path):
     with pytest.raises(UserError, match="another text tower"):
         write_folder(tmp_path / "third", build_network(CONFIG, BERT), CONFIG, PREPROCESS, None, text_of=folders[0])

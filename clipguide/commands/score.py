@@ -11,6 +11,7 @@ from pydantic import Field
 from clipguide import images
 from clipguide.brief import parse_prompt
 from clipguide.commands import flags
+from clipguide.errors import UserError
 from clipguide.options import Settings, add_flags, split, validate
 from clipguide.scores import Scorer
 from clipguide.weights import Models
@@ -34,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
     settings = validate(Judging, split(flags.gather(args, [Judging]), [Judging])[0])
     picture, prompts = images.read(args.image), [parse_prompt(text) for text in args.texts]
     judges = Models(settings.device).judges(settings.clip)
+    if any(judge.since for judge in judges):
+        raise UserError(f"--clip {settings.clip}: a finished picture is judged by all; leave the @ out")
     scores = {text: float(Scorer(judges, [prompt])(picture)) for text, prompt in zip(args.texts, prompts, strict=True)}
     if args.json:
         print(json.dumps(scores))

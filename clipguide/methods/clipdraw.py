@@ -16,7 +16,7 @@ from clipguide.canvases.looks import LOOKS
 from clipguide.canvases.painterly import painted
 from clipguide.core import Cutouts, Step, Term
 from clipguide.cutouts import MIRROR, crops, on
-from clipguide.encoders import Judge
+from clipguide.encoders import Judge, first
 from clipguide.errors import UserError
 from clipguide.loop import run_leg
 from clipguide.losses.gist import gist
@@ -97,7 +97,7 @@ def _start(brief: Brief, settings: Settings, judges: Sequence[Judge], underpaint
     salient = None
     if underpainting is None:
         underpainting = images.read(brief.init, brief.size).expand(brief.batch, -1, -1, -1)
-        salient = occlusion(judges[0].encoder, underpainting[:1])
+        salient = occlusion(first(judges), underpainting[:1])
         salient = EVEN + (1 - EVEN) * salient / salient.mean().clamp(min=1e-9)
     laid = {"paper": images.colour(settings.paper), "saliency": salient}
     return joined([painted(picture[None], amount, look, rng, **laid) for picture in underpainting.cpu()], 0)

@@ -16,7 +16,7 @@ from clipguide.canvases.drawing import Drawing, canvas
 from clipguide.canvases.looks import LOOK_HELP, LOOKS, LookName
 from clipguide.core import Step, Term
 from clipguide.cutouts import crops, on, whole
-from clipguide.encoders import Judge, shares
+from clipguide.encoders import Judge, first, shares
 from clipguide.errors import UserError
 from clipguide.loop import follow
 from clipguide.losses.likeness import likeness, occlusion
@@ -48,7 +48,7 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
         raise UserError("the method 'sketch' draws a photo; give one with --init PHOTO")
     judges, paper = models.judges(settings.clip), images.colour(settings.paper)
     photo = _photo(brief, settings, paper)
-    salient = occlusion(judges[0].encoder, photo)
+    salient = occlusion(first(judges), photo)
     rng, amount, look = brief.rng(), settings.amount(), LOOKS[settings.look]
     paths = starts.along(photo, amount, look, rng, saliency=salient, batch=brief.batch)
     terms = _terms(brief, settings, judges, photo.to(models.device), paper)

@@ -35,13 +35,16 @@ class BertConfig:
 
 
 class BertText(nn.Module):
-    """Tokens to one vector per text: encoder, mean over the real tokens, linear map without bias."""
+    """Tokens to one vector per text: encoder, mean over the real tokens, linear map without bias.
 
-    def __init__(self, config: BertConfig, output_dim: int) -> None:
+    tower: an encoder of that config, to be shared with whoever has it already; a new one by default.
+    """
+
+    def __init__(self, config: BertConfig, output_dim: int, tower: Bert | None = None) -> None:
         super().__init__()
         self.config, self.output_dim = config, output_dim
         self.context_length, self.vocab_size = config.max_position_embeddings, config.vocab_size
-        self.transformer = Bert(config)
+        self.transformer = tower or Bert(config)
         self.proj = nn.Linear(config.hidden_size, output_dim, bias=False)
 
     def pool(self, tokens: Tensor) -> Tensor:

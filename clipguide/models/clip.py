@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from clipguide.errors import UserError
-from clipguide.models.bert import BertConfig, BertText
+from clipguide.models.bert import Bert, BertConfig, BertText
 from clipguide.models.hub import fetch
 from clipguide.ops.vision_import import import_torchvision
 
@@ -53,8 +53,8 @@ class OpenedClip:
     context_length: int
 
 
-def build_network(config: dict[str, Any], bert: BertConfig | None = None) -> nn.Module:
-    """An untrained CLIP. config: open_clip's `model_cfg`; with `bert` the text tower is that BERT."""
+def build_network(config: dict[str, Any], bert: BertConfig | None = None, tower: Bert | None = None) -> nn.Module:
+    """An untrained CLIP. config: open_clip's `model_cfg`; `bert` is the text tower's, `tower` such a BERT."""
     import_torchvision()
     import open_clip
 
@@ -66,16 +66,18 @@ def build_network(config: dict[str, Any], bert: BertConfig | None = None) -> nn.
         return (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**config)
     placeholder = {"layers": 1, "width": 8, "heads": 1, "vocab_size": 1, "context_length": 1}
     model = open_clip.CustomTextCLIP(**(config | {"text_cfg": placeholder}))
-    model.text = BertText(bert, config["embed_dim"])
+    model.text = BertText(bert, config["embed_dim"], tower)
     model.context_length, model.vocab_size = config["text_cfg"].get("context_length", 77), bert.vocab_size
     return model
 
 
-def open_folder(path: str | Path) -> OpenedClip:
+def open_folder(path: str | Path, towers: dict[Path, Bert] | None = None) -> OpenedClip:
     """Opens a folder in open_clip's layout (see the module's text), or a weights file that lies in one.
 
+    towers: BERTs by the file they are read from: one that is there is shared instead of read, a new one is added.
     Errors: UserError when it is not one.
     """
+    towers = {} if towers is None else towers
     given = Path(path)
     folder, weights = (given.parent, given) if given.is_file() else (given, given / WEIGHTS)
     if weights is given and not (folder / CONFIG).is_file():
@@ -85,11 +87,18 @@ def open_folder(path: str | Path) -> OpenedClip:
         config, preprocess = stored["model_cfg"], stored.get("preprocess_cfg", {})
         text = text_home(folder, config)
         bert = BertConfig.read(text / BERT) if "hf_model_name" in config["text_cfg"] else None
-        model = build_network(config, bert)
+        source = (weights if text == folder else text / WEIGHTS).resolve()
+        model = build_network(config, bert, towers.get(source))
     except (KeyError, TypeError, AttributeError, OSError, RuntimeError, json.JSONDecodeError) as error:
         raise UserError(f"{folder / CONFIG} describes no CLIP that can be built ({error}); export it again") from error
-    shared = {} if text == folder else text_tower(text)
-    _load_weights(model, shared | _read_weights(weights), weights)
+    read = _read_weights(weights)
+    if source in towers:
+        read |= {name: tensor for name, tensor in model.state_dict().items() if name.startswith(TOWER)}
+    elif text != folder:
+        read |= text_tower(text)
+    _load_weights(model, read, weights)
+    if bert is not None:
+        towers[source] = model.text.transformer
     context = config["text_cfg"].get("context_length", 77)
     tokenise, token_count = read_tokeniser(text / TOKENIZER, context, fixed=bert is None)
     return _opened(model, tokenise, token_count, context, preprocess)

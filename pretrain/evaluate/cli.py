@@ -30,6 +30,8 @@ def main(arguments: list[str]) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     judges = Models(options.device).judges(options.model)
+    if any(judge.since for judge in judges):
+        raise UserError(f"{options.model}: all that are named are measured as one; leave the @ out")
     subject = Subject(judges[0].encoder if len(judges) == 1 else Together(judges))
     job = Job(subject, options.shards, options.images, options.labels, options.prompt, sizes, options.seed)
     told = {}
