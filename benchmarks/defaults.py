@@ -27,6 +27,7 @@ PROMPTS = (
     "fast food", "a sunset over the sea", "a bicycle", "cute cat",
 )  # fmt: skip
 KNOBS: dict[str, tuple[Any, ...]] = {  # beside the default
+    "clip": ("clip-mini",),
     "unframed": (0.0,),
     "lr": (0.1, 0.4),
     "cutouts": (5, 16),

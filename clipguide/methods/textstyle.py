@@ -21,11 +21,13 @@ from clipguide.losses.gist import gist
 from clipguide.losses.prompt import prompt_terms
 from clipguide.losses.smooth import smooth
 from clipguide.media import MEDIA, SOFT, Medium, MediumName, chosen
+from clipguide.options import CLIPS
 from clipguide.styling import Photo, Styling, finished, open_photo
 from clipguide.weights import Models
 
 
 class Settings(Styling):
+    clip: str = Field("clip-mini,clip-mini-photo", description=CLIPS)  # a style is a surface
     medium: MediumName = Field(
         "auto", description="what it is redrawn in; auto: stones for a mosaic, strokes for a crayon ..., else pixels"
     )

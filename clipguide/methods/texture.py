@@ -28,6 +28,7 @@ from clipguide.loop import follow
 from clipguide.losses.content import content
 from clipguide.losses.prompt import embed, prompt, prompt_terms
 from clipguide.losses.smooth import smooth
+from clipguide.options import CLIPS
 from clipguide.styling import Styling, finished, open_photo
 from clipguide.weights import Models
 
@@ -35,6 +36,7 @@ from clipguide.weights import Models
 class Settings(Styling):
     photo: ClassVar = "may"
 
+    clip: str = Field("clip-mini,clip-mini-photo", description=CLIPS)  # it draws surfaces
     tileable: bool = Field(False, description="make the texture alone, as a tile that repeats without a seam")
     surface: float = Field(1.0, ge=0, le=100, description="weight of the texture, seen from close by")
     shape: float = Field(0.5, ge=0, le=100, description="weight of a drawn thing's outline")
