@@ -16,6 +16,7 @@ from apps.lazy import one_at_a_time
 from apps.studio import Studio
 from clipguide import images, masks, scores
 from clipguide.errors import UserError
+from clipguide.weights import FINDER
 
 MOST_PICTURES, MOST_TEXTS = 16, 32
 LONGEST = 320  # px of a picture whose relevance is drawn
@@ -41,7 +42,7 @@ class Page:
                     interactive=True,
                     elem_id="compare-texts",
                 )
-                clip = gr.Dropdown(clips, value=clips[0], label="CLIP", interactive=True)
+                clip = gr.Dropdown(clips, value=FINDER, label="CLIP", interactive=True)
                 with gr.Row():
                     score = gr.Button("Score", variant="primary", elem_id="compare-score", min_width=120)
                     where = gr.Button("Show where", elem_id="compare-where", min_width=120)

@@ -15,6 +15,7 @@ from apps.studio import Studio, methods, own_options, texts
 from clipguide import images, runs, scores
 from clipguide.errors import UserError
 from clipguide.options import Common, options, show
+from clipguide.weights import FINDER
 
 
 class Endpoints:
@@ -97,15 +98,15 @@ class Endpoints:
         return facts(job)
 
     def score(self, picture: str | None, lines: Any, clip: str) -> dict[str, Any]:
-        """The cosine of a picture with each text, and the text's share.  An empty clip is the bundled one."""
+        """The cosine of a picture with each text, and the text's share.  An empty clip is FINDER."""
         clips = self.studio.catalogue.names("clip")
         if picture is None or not lines or not isinstance(lines, list) or not all(isinstance(t, str) for t in lines):
             raise uploads.refused(UserError("give a picture, and a list of texts"))
         if len(lines) > MOST_TEXTS:
             raise uploads.refused(UserError(f"{len(lines)} texts are given; give at most {MOST_TEXTS}"))
-        if (clip or clips[0]) not in clips:
+        if (clip or FINDER) not in clips:
             raise uploads.refused(UserError(f"there is no CLIP '{clip}' here; there are: {', '.join(clips)}"))
-        encoder = self.studio.models.encoder(clip or clips[0])
+        encoder = self.studio.models.encoder(clip or FINDER)
         cosines = scores.similarities(encoder, images.read(picture), lines)
         shares = scores.label_shares(encoder, cosines)[0].tolist()
         return {line: {"cosine": c, "share": s} for line, c, s in zip(lines, cosines[0].tolist(), shares, strict=True)}

@@ -34,7 +34,12 @@ BERT = BertConfig(
 PREPROCESS = {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
 VIT = {"layers": 1, "width": 32, "head_width": 16, "patch_size": 8, "image_size": 32}
 RESNET = {"layers": [1, 1, 1, 1], "width": 8, "head_width": 32, "image_size": 32}
-TINY_CLIPS = {"clip-mini": VIT, "tiny-resnet": RESNET, "clip-mini-photo": VIT}  # name -> image tower
+TINY_CLIPS = {  # name -> image tower
+    "clip-mini": VIT,
+    "tiny-resnet": RESNET,
+    "clip-mini-photo": VIT,
+    "clip-mini-find": VIT,
+}
 TINY_VQGAN = {
     "in_channels": 12,
     "out_channels": 12,
@@ -50,8 +55,8 @@ TINY_VQGAN = {
 
 
 class TinyModels(Models):
-    """Opens tiny networks, the same in every run: the CLIPs "clip-mini" and "clip-mini-photo" (ViTs) and "tiny-resnet"
-    (with batch norms), the VQGAN "vqgan-mini", and "forward-mini", which draws from texts."""
+    """Opens tiny networks, the same in every run: the CLIPs of TINY_CLIPS, the VQGAN "vqgan-mini", and "forward-mini",
+    which draws from texts."""
 
     def __init__(self, device: str = "cpu") -> None:
         super().__init__(device, tiny_checkpoints())

@@ -14,13 +14,13 @@ from clipguide.commands import flags
 from clipguide.errors import UserError
 from clipguide.options import Settings, add_flags, split, validate
 from clipguide.scores import Scorer
-from clipguide.weights import Models
+from clipguide.weights import FINDER, Models
 
 
 class Judging(Settings):
     """What the command can be told."""
 
-    clip: str = Field("clip-mini", description="the CLIPs that judge, as NAME[:WEIGHT], joined by commas")
+    clip: str = Field(FINDER, description="the CLIPs that judge, as NAME[:WEIGHT], joined by commas")
     device: str = Field("auto", description="where it is computed: auto, cpu, cuda or mps")
 
 
