@@ -84,7 +84,7 @@ class Judge:
 
 
 def first(judges: Sequence[Judge]) -> ClipEncoder:
-    """The encoder that judges what there is to judge before the first step: the first that needs not wait."""
+    """The encoder that looks where one has to, as for what is salient in a photo: the first that need not wait."""
     return next(judge.encoder for judge in judges if not judge.since)
 
 

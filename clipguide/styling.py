@@ -30,7 +30,7 @@ class Masked(Guided):
     group: ClassVar = "Where it changes"
     mask: Path | None = Field(None, description="an image file; the photo changes where it is opaque, or else light")
     mask_text: str | None = Field(None, description="what of the photo shall change, in words, such as 'the sky'")
-    mask_clip: str = Field(FINDER, description="the CLIP that finds what --mask-text says")
+    mask_clip: str = Field(FINDER, description="the CLIP that finds a thing in the photo by its words")
     mask_invert: bool = Field(False, description="change everything but what the mask says")
     feather: float = Field(0.02, ge=0, le=0.5, description="softness of the mask's edge, as a share of the longer side")
 

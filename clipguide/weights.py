@@ -37,7 +37,7 @@ else:
     import tomli as tomllib
 
 MANIFEST = "manifest.toml"
-FINDER = "clip-mini-find"  # the bundled CLIP that tells best what a picture shows, and where
+FINDER = "clip-mini-find"  # the bundled CLIP for what a picture from elsewhere shows, and where
 
 
 @dataclass(frozen=True, slots=True)

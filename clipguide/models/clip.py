@@ -54,7 +54,7 @@ class OpenedClip:
 
 
 def build_network(config: dict[str, Any], bert: BertConfig | None = None, tower: Bert | None = None) -> nn.Module:
-    """An untrained CLIP. config: open_clip's `model_cfg`; `bert` is the text tower's, `tower` such a BERT."""
+    """An untrained CLIP. config: open_clip's `model_cfg`; bert: its text tower's, new or already there as `tower`."""
     import_torchvision()
     import open_clip
 

@@ -89,7 +89,7 @@ def told_of_death() -> Iterator[None]:
     except BrokenProcessPool:
         raise UserError(
             "a worker died while it read or drew pictures, killed by a crash or for want of memory; fewer --workers "
-            "need less memory, fewer --sources show which one crashes; what was drawn is kept"
+            "need less memory, fewer --sources with another --out show which one crashes"
         ) from None
 
 

@@ -9,9 +9,9 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 work=$(realpath -m "${1:-runs/clip-mini}")
 python=${PYTHON:-.venv/bin/python}
-first="--steps 1400 --batch 128 --sizes 96,96,112" second="--steps 850 --batch 128 --sizes 96,112 --bank 4096"
+first="--steps 1400 --batch 128 --sizes 96,96,112" second="--steps 850 --batch 128 --sizes 96,112" more=1
 if [ "${PROFILE:-cpu}" = gpu ]; then
-  first="--steps 4000 --batch 1024 --sizes 96,112,128 --bf16" second="--steps 4000 --batch 1024 --sizes 112,128 --bf16"
+  first="--steps 4000 --batch 1024 --sizes 96,112,128 --bf16" second="--steps 4000 --batch 1024 --sizes 112,128 --bf16" more=8
 fi
 common="--lr 3e-4 --ema 0.99 --noise 0.05 --blur 0.1 --validate-every 200"
 
@@ -19,8 +19,9 @@ resume() { if [ -f "$1/checkpoint.pt" ]; then echo --resume; fi; }
 
 # Icons and furniture bring six thousand further names, and lines, silhouettes and solid forms.
 "$python" -m pretrain data fetch --sources icons,furniture
-[ -f "$work/icons/index.json" ] || "$python" -m pretrain data build --sources icons --out "$work/icons"
-[ -f "$work/furniture/index.json" ] || "$python" -m pretrain data build --sources furniture --out "$work/furniture"
+for part in icons furniture; do
+  [ -f "$work/$part/index.json" ] || "$python" -m pretrain data build --sources $part --scale $more --out "$work/$part"
+done
 mkdir -p "$work/all"
 for part in objects scenes icons furniture; do
   for shard in "$work/$part"/train/*.tar; do ln -sf "$shard" "$work/all/$part-$(basename "$shard")"; done
@@ -38,7 +39,7 @@ done
 # The same once more, with more texts to tell apart and a looser hold on the old logits.
 [ -d "$work/clip-mini-find" ] || {
   "$python" -m pretrain train --shards "$work/all" --validation "$work/objects/validation" --start "$work/find-one" \
-    --out "$work/run-find" $(resume "$work/run-find") $common $second --head-lr 6e-4 --warmup 30 \
+    --out "$work/run-find" $(resume "$work/run-find") $common $second --bank 4096 --head-lr 6e-4 --warmup 30 \
     --classes 0.7 --distil 0.2 --seed 5
   "$python" -m pretrain export --run "$work/run-find" --out "$work/clip-mini-find" --text-of "$work/clip-mini"
 }

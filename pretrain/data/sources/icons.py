@@ -31,7 +31,7 @@ ICONS = {
     "ultimate": ("@iconify-json/streamline-ultimate-color", "1.2.2", "CC-BY-4.0"),
     "freehand": ("@iconify-json/streamline-freehand-color", "1.2.2", "CC-BY-4.0"),
 }
-MAKE = re.compile(r"(-(duo|flat|fill|outline|negative|24px|one|two|three|four|alt|i|ii|iii|\d+))+$")
+MAKE = re.compile(r"(-(duo|flat|fill|outline|negative|one|two|three|four|alt|i|ii|iii|\d+))+$")
 UNDRAWN = frozenset(  # words of programs' menus: what is drawn has another name, or none
     "abstract add align alignment app application arrow arrows bottom bring browser button center check code column "
     "connect connection crypto cursor data delete direction disable distribute document download edit edition email "
@@ -52,9 +52,7 @@ def fetch(cache: Path) -> None:
 
 def pairs(cache: Path) -> Iterator[Pair]:
     """About 11 thousand pairs, a third of them emoji."""
-    labels = {
-        letters(entry["label"]): entry for entry in emoji.read_labels(fetched_npm(cache, *emoji.LABELS))
-    }
+    labels = {letters(entry["label"]): entry for entry in emoji.read_labels(fetched_npm(cache, *emoji.LABELS))}
     for style, (package, version, licence) in EMOJI.items():
         icons, _ = emoji.read_icons(fetched_npm(cache, package, version))
         for name in icons["icons"]:
