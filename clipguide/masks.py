@@ -28,7 +28,8 @@ def from_text(encoder: Encoder, text: str, photo: Tensor) -> Tensor:
     """(1, 1, H, W) in [0, 1]: near 1 where CLIP finds what the text says.
 
     Overlapping windows of three sizes are each compared with the text and with what it is not; the heat of a place is
-    the mean over the windows that show it, put between the coldest and the hottest and fitted to the photo's edges.
+    the mean over the windows that show it, of which those below the average count as cold; it is put between the
+    coldest and the hottest and fitted to the photo's edges.
     A map of relevance, not a segmentation: it always finds something, be the thing in the photo or not.
     """
     heat = relevance(encoder, text, photo)
@@ -55,7 +56,7 @@ def relevance(encoder: Encoder, text: str, photo: Tensor, at_once: int = 64) -> 
     scores = (seen @ wanted.T)[:, 0] - (seen @ other.T).mean(1)
     scores = (scores - scores.mean()) / scores.std().clamp(min=1e-6)
     heat, count = torch.zeros(height, width).to(photo), torch.zeros(height, width).to(photo)
-    for score, box in zip(scores.softmax(0) * len(scores), boxes.tolist(), strict=True):
+    for score, box in zip(scores.clamp(min=0), boxes.tolist(), strict=True):  # less like it than most: not at all
         place = (slice(int(box[1] * height), -int(-box[3] * height)), slice(int(box[0] * width), -int(-box[2] * width)))
         heat[place] += score
         count[place] += 1
