@@ -98,7 +98,8 @@ def known(folder: Path | None = None) -> dict[str, Checkpoint]:
 
 def kept() -> dict[str, Checkpoint]:
     """The networks that the user trained, by name."""
-    return read_manifest(kept_folder()) if (kept_folder() / MANIFEST).is_file() else {}
+    folder = kept_folder()
+    return read_manifest(folder) if (folder / MANIFEST).is_file() else {}
 
 
 def keep(name: str, kind: str, about: str, files: Mapping[str, bytes]) -> Path:
@@ -234,7 +235,7 @@ class Models:
         from clipguide.models.clip import open_folder, open_name
 
         entry = self.manifest.get(name)
-        source = (entry and entry.source) or name
+        source = entry.source if entry is not None and entry.source else name
         model, slash, tag = source.partition("/")
         if slash and not Path(source).expanduser().exists() and not source.startswith((".", "/", "~")):
             return open_name(model, tag, cache=os.environ.get("CLIPGUIDE_CACHE"))
