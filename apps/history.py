@@ -148,7 +148,8 @@ class Page:
             await asyncio.sleep(stage.LOOK_SECONDS)  # as in _watch
             async for view in stage.watch(job, self.studio):
                 yield gr.skip(), view, *(gr.skip(),) * 8
-            yield await asyncio.to_thread(self._shown, run)
+            shown = await asyncio.to_thread(self._shown, run)
+            yield *shown[:-1], gr.skip()  # a visitor may have been asked meanwhile whether to delete it
 
     def _shown(self, run: runs.Run) -> tuple:
         job, found = self.studio.runner.find(run.folder.name), stage.files(run, self.studio.screen)

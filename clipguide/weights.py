@@ -136,7 +136,7 @@ def _checkpoint(folder: Path, name: str, entry: Mapping[str, Any]) -> Checkpoint
 
 
 def faults(checkpoint: Checkpoint) -> list[str]:
-    """What is wrong with a checkpoint's files, a line each; none when all have their sha256."""
+    """What is wrong with a checkpoint's files or with the text tower it shares, a line each."""
     if checkpoint.folder is None and checkpoint.place is not None and not whole(checkpoint.place):
         return [f"{checkpoint.place} is damaged: its sha256 is not the hub's; delete it and pull it again"]
     found = []
@@ -146,7 +146,15 @@ def faults(checkpoint: Checkpoint) -> list[str]:
             found.append(f"{path} is missing; install clipguide again")
         elif sha256(path) != expected:
             found.append(f"{path} is damaged: its sha256 is not the manifest's; install clipguide again")
-    return found
+    if found or checkpoint.kind != "clip" or checkpoint.folder is None:
+        return found
+    from clipguide.models.clip import read_config, text_home
+
+    try:
+        text = text_home(checkpoint.folder, read_config(checkpoint.folder)["model_cfg"])
+    except UserError as error:
+        return [str(error)]
+    return faults(read_manifest(text.parent)[text.name]) if text != checkpoint.folder else []
 
 
 def describe(checkpoint: Checkpoint) -> dict[str, Any]:

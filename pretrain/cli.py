@@ -14,6 +14,7 @@ COMMANDS = {
     "begin": ("pretrain.begin", "an untrained CLIP of any size, with a vocabulary of the shards' captions"),
     "train": ("pretrain.run", "train a CLIP on shards, or resume"),
     "export": ("pretrain.export", "a checkpoint's averaged weights as a CLIP folder"),
+    "average": ("pretrain.average", "the mean of several CLIPs' weights"),
     "multilingual": ("pretrain.multilingual", "other languages for a CLIP with an English BERT"),
     "vqgan": ("pretrain.vqgan.run", "train a VQGAN on crops of open pictures, or resume"),
     "vqgan-evaluate": ("pretrain.vqgan.evaluate", "measure what a VQGAN loses"),

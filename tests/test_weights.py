@@ -48,6 +48,19 @@ def test_verify_finds_what_is_damaged_and_what_is_missing(checkpoints, capsys):
     assert "tokenizer.json is missing" in said and f"{WEIGHTS} is damaged" in said
 
 
+def test_verify_looks_at_a_shared_text_tower_too(checkpoints):
+    config = checkpoints / "tiny-resnet" / "open_clip_config.json"
+    told = json.loads(config.read_text())
+    told["model_cfg"]["text_cfg"]["tower_of"] = "clip-mini"
+    config.write_text(json.dumps(told))
+    sharing = replace(weights.known()["tiny-resnet"], files={})
+    assert weights.faults(sharing) == []
+    (checkpoints / "clip-mini" / "tokenizer.json").write_text("{}")
+    assert "clip-mini/tokenizer.json is damaged" in weights.faults(sharing)[0]
+    (checkpoints / "clip-mini" / "tokenizer.json").unlink()
+    assert "put that CLIP's folder beside it" in weights.faults(sharing)[0]
+
+
 def test_a_trained_clip_is_bundled_with_its_digests(checkpoints, tmp_path, capsys):
     trained = tmp_path / "trained"
     shutil.copytree(checkpoints / "clip-mini", trained)

@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,8 @@ def make(ordered: Order, run: runs.Run | None = None) -> int:
     except BaseException:
         if own and not watch.newest:
             run.remove()  # nothing was made
+            with suppress(OSError):  # other runs lie there
+                ordered.output.runs.rmdir()
         raise
     return _report(ordered, run, watch)
 

@@ -6,22 +6,27 @@
 #                                                         pairs, those of clip-mini.sh
 #
 # Nothing of clip-mini is used but its pairs: this CLIP judges the pictures that clip-mini guides.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
+# PROFILE=cpu (default) is what the bundled weights were made with.  PROFILE=gpu takes larger batches and more steps; it
+# has not been run yet.  PROFILE=try takes a few steps and bundles nothing.
+. "$(dirname "$0")/common.sh"
 work=$(realpath -m "${1:-runs/clip-mini-b}") shards=$(realpath -m "${2:-runs/clip-mini}")
-python=${PYTHON:-.venv/bin/python}
+declare -A starts=([cpu]="" [gpu]="--pairs 65536" [try]="--pairs 512 --minutes 0.1")
+declare -A scales=(
+  [cpu]="--steps 600 --batch 128 --heads-first 30"
+  [gpu]="--steps 6000 --batch 1024 --heads-first 100 --bf16"
+  [try]="--steps 3 --batch 8 --heads-first 1"
+)
 
 pretrain/recipes/shards.sh "$shards"
-[ -d "$work/start" ] || "$python" -m pretrain align-pairs --shards "$shards/both" --out "$work/start"
+[ -d "$work/start" ] || "$python" -m pretrain align-pairs --shards "$shards/both" --out "$work/start" ${starts[$profile]}
 
-# Heads alone for 30 steps, then the two upper stages as well; noise and blur on views, no attack and no teacher.
+# Heads alone at first, then the two upper stages as well; noise and blur on views, no attack and no teacher.
 [ -d "$work/clip-mini-b" ] || {
-  resume=$([ -f "$work/run/checkpoint.pt" ] && echo --resume || true)
   "$python" -m pretrain train --shards "$shards/both" --validation "$shards/objects/validation" \
-    --start "$work/start" --out "$work/run" $resume --steps 600 --batch 128 --sizes 96 --still 'conv1|layer[12]' \
-    --heads-first 30 --lr 2e-4 --head-lr 5e-4 --ema 0.99 --warmup 30 --seed 0
+    --start "$work/start" --out "$work/run" $(resume "$work/run") ${scales[$profile]} --sizes 96 \
+    --still 'conv1|layer[12]' --lr 2e-4 --head-lr 5e-4 --ema 0.99 --warmup 30 --seed 0
   "$python" -m pretrain export --run "$work/run" --out "$work/clip-mini-b"
 }
 
 "$python" -m pretrain evaluate "$work/clip-mini-b" --suite project --shards "$shards/objects" --out "$work/figures"
-"$python" -m pretrain.bundle "$work/clip-mini-b" clip-mini-b
+bundle "$work/clip-mini-b" clip-mini-b

@@ -5,22 +5,23 @@
 #                                                   its pairs, its closed-form start and its text tower are used
 #
 # PROFILE=cpu (default) is what the bundled weights were made with: two hours of one core.  PROFILE=gpu was not run yet.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
+# PROFILE=try takes a few steps and bundles nothing.
+. "$(dirname "$0")/common.sh"
 work=$(realpath -m "${1:-runs/clip-mini}")
-python=${PYTHON:-.venv/bin/python}
-first="--steps 1400 --batch 128 --sizes 96,96,112" second="--steps 850 --batch 128 --sizes 96,112" more=1
-if [ "${PROFILE:-cpu}" = gpu ]; then
-  first="--steps 4000 --batch 1024 --sizes 96,112,128 --bf16" second="--steps 4000 --batch 1024 --sizes 112,128 --bf16" more=8
-fi
+case $profile in
+  cpu) first="--steps 1400 --batch 128 --sizes 96,96,112" second="--steps 850 --batch 128 --sizes 96,112" scale=1 ;;
+  gpu)
+    first="--steps 4000 --batch 1024 --sizes 96,112,128 --bf16" second="--steps 4000 --batch 1024 --sizes 112,128 --bf16"
+    scale=8
+    ;;
+  try) first="--steps 3 --batch 8 --sizes 96" second="$first" scale=0.02 ;;
+esac
 common="--lr 3e-4 --ema 0.99 --noise 0.05 --blur 0.1 --validate-every 200"
-
-resume() { if [ -f "$1/checkpoint.pt" ]; then echo --resume; fi; }
 
 # Icons and furniture bring six thousand further names, and lines, silhouettes and solid forms.
 "$python" -m pretrain data fetch --sources icons,furniture
 for part in icons furniture; do
-  [ -f "$work/$part/index.json" ] || "$python" -m pretrain data build --sources $part --scale $more --out "$work/$part"
+  [ -f "$work/$part/index.json" ] || "$python" -m pretrain data build --sources $part --scale $scale --out "$work/$part"
 done
 mkdir -p "$work/all"
 for part in objects scenes icons furniture; do
@@ -45,4 +46,4 @@ done
 }
 
 "$python" -m pretrain evaluate "$work/clip-mini-find" --suite project --shards "$work/objects" --out "$work/figures-find"
-"$python" -m pretrain.bundle "$work/clip-mini-find" clip-mini-find
+bundle "$work/clip-mini-find" clip-mini-find

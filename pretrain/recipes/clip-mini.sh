@@ -5,31 +5,31 @@
 #
 # PROFILE=cpu (default) is what the bundled weights were made with: about three hours on two busy cores.
 # PROFILE=gpu takes more pairs, larger views and batches, and more steps of the attack; it has not been run yet.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
+# PROFILE=try takes a few steps of each part and bundles nothing.
+. "$(dirname "$0")/common.sh"
 work=$(realpath -m "${1:-runs/clip-mini}")
-python=${PYTHON:-.venv/bin/python}
 
-if [ "${PROFILE:-cpu}" = gpu ]; then
-  scale=8 first="--steps 2000 --batch 512 --sizes 96,112,128 --bf16 --attack-steps 2"
-  second="--steps 4000 --batch 512 --sizes 96,112,128 --bf16 --attack-steps 2" until=2000 until_two=4000
-  third="--steps 4000 --batch 512 --sizes 96,112,128 --bf16 --attack-steps 2"
-else
-  scale=1 first="--steps 1000 --batch 128 --sizes 96" second="--steps 700 --batch 128 --sizes 96" until=638 until_two=268
-  third="--steps 1100 --batch 128 --sizes 96,112"
-fi
+case $profile in
+  cpu)
+    first="--steps 1000 --until 638 --batch 128 --sizes 96" second="--steps 700 --until 268 --batch 128 --sizes 96"
+    third="--steps 1100 --batch 128 --sizes 96,112" languages=""
+    ;;
+  gpu)
+    large="--batch 512 --sizes 96,112,128 --bf16 --attack-steps 2"
+    first="--steps 2000 $large" second="--steps 4000 $large" third="--steps 4000 $large" languages=""
+    ;;
+  try) first="--steps 3 --batch 8 --sizes 96" second="$first" third="$first" languages="--minutes 0.1" ;;
+esac
 common="--radius 1.5 --classes 0.3 --ema 0.99" rates="--lr 3e-4 --head-lr 1e-3"
 
-resume() { if [ -f "$1/checkpoint.pt" ]; then echo --resume; fi; }
-
-pretrain/recipes/shards.sh "$work" $scale
+pretrain/recipes/shards.sh "$work"
 
 # Part one: objects; the heads alone for 40 steps, then the attack grows to its full radius over 200.
 [ -d "$work/start" ] || "$python" -m pretrain align --out "$work/start"
 [ -d "$work/one" ] || {
   "$python" -m pretrain train --shards "$work/objects/train" --validation "$work/objects/validation" \
     --start "$work/start" --out "$work/run-one" $(resume "$work/run-one") $common $rates $first \
-    --until $until --radius-ramp 200 --heads-first 40 --seed 0
+    --radius-ramp 200 --heads-first 40 --seed 0
   "$python" -m pretrain export --run "$work/run-one" --out "$work/one"
 }
 
@@ -37,12 +37,12 @@ pretrain/recipes/shards.sh "$work" $scale
 [ -d "$work/two" ] || {
   "$python" -m pretrain train --shards "$work/both" --validation "$work/objects/validation" \
     --start "$work/one" --out "$work/run-two" $(resume "$work/run-two") $common $rates $second \
-    --until $until_two --radius-ramp 1 --warmup 30 --distil 0.1 --seed 1
+    --radius-ramp 1 --warmup 30 --distil 0.1 --seed 1
   "$python" -m pretrain export --run "$work/run-two" --out "$work/two" --keep 0.5  # half-way back draws best
 }
 
 # Words of other languages become new rows of the text tower: English is cut and understood as before.
-[ -d "$work/languages" ] || "$python" -m pretrain multilingual --start "$work/two" --out "$work/languages"
+[ -d "$work/languages" ] || "$python" -m pretrain multilingual --start "$work/two" --out "$work/languages" $languages
 
 # Part three: more of the same without the old logits.  Half-way back retrieves more than its start and draws best.
 [ -d "$work/clip-mini" ] || {
@@ -53,4 +53,4 @@ pretrain/recipes/shards.sh "$work" $scale
 }
 
 "$python" -m pretrain evaluate "$work/clip-mini" --suite project,languages --shards "$work/objects" --out "$work/figures"
-"$python" -m pretrain.bundle "$work/clip-mini" clip-mini
+bundle "$work/clip-mini" clip-mini

@@ -6,20 +6,16 @@
 #                                                          pairs of clip-mini.sh, whose validation part is drawn
 #
 # PROFILE=cpu (default): about 35 minutes of two cores, eight of them for the captions.
-# PROFILE=gpu takes more of everything; it has not been run yet.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
+# PROFILE=gpu takes more of everything; it has not been run yet.  PROFILE=try takes a few steps and bundles nothing.
+. "$(dirname "$0")/common.sh"
 work=$(realpath -m "${1:-runs/forward-mini}") shards=$(realpath -m "${2:-runs/clip-mini}")
-python=${PYTHON:-.venv/bin/python}
-
-if [ "${PROFILE:-cpu}" = gpu ]; then
-  how="--batch 4096 --steps 60000 --judged 128"
-else
-  how=""  # its defaults
-fi
-resume=$([ -f "$work/checkpoint.pt" ] && echo --resume || true)
+declare -A scales=(
+  [cpu]=""
+  [gpu]="--batch 4096 --steps 60000 --judged 128"
+  [try]="--batch 16 --steps 4 --judged 2 --clip-from 2 --components 256 --sources portraits,stellarium,gcompris"
+)
 
 pretrain/recipes/shards.sh "$shards"
-"$python" -m pretrain forward --out "$work" $how $resume
+"$python" -m pretrain forward --out "$work" ${scales[$profile]} $(resume "$work")
 "$python" -m pretrain forward-evaluate "$work/forward" --shards "$shards/objects/validation" --out "$work/figures"
-"$python" -m pretrain.bundle "$work/forward" forward-mini
+bundle "$work/forward" forward-mini

@@ -40,6 +40,8 @@ def test_history_shows_makes_again_and_deletes(visit, server):
     open_tab(page, "History")
     page.click("#history-refresh")
     page.locator("#history button:has(img)").first.click()
+    newest = max(server.runs.glob("*/recipe.json"), key=lambda recipe: recipe.stat().st_mtime).parent.name
+    page.wait_for_selector(f'#history-stage [alt="{newest}"]')  # not the one before it, which was done too
     page.wait_for_function("document.querySelector('#history-details').innerText.includes('Done')")
     page.click("#history-delete")
     page.click("#history-sure")
