@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from heapq import nsmallest
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from clipguide.errors import UserError
 from pretrain.evaluate.retrieval import recall
-from pretrain.feed import decode, samples
+from pretrain.feed import Sample, decode, samples
 from pretrain.pairs import fitting
 from pretrain.state import Inputs, TrainState
 
@@ -37,8 +38,8 @@ class Watch:
         shards, dice = sorted(folder.glob("*.tar")), random.Random(0)
         if not shards:
             raise UserError(f"{folder} holds no .tar shards; give the validation folder that data build wrote")
-        decoded = (decode(sample, SIDE, dice, Counter()) for sample in samples(shards, Counter()))
-        pairs = list(islice((pair for pair in decoded if pair is not None), MOST))
+        decoded = (decode(sample, SIDE, dice, Counter()) for sample in spread(shards, MOST))
+        pairs = [pair for pair in decoded if pair is not None]
         if not pairs:
             raise UserError(f"{folder} holds no pair that can be read; build the shards again")
         images, texts, concepts = zip(*pairs, strict=True)
@@ -66,6 +67,15 @@ class Watch:
         if inputs.cache is not None:
             return model.text.proj(inputs.cache(texts).to(device))
         return model.encode_text(inputs.tokenise(texts).to(device))
+
+
+def spread(shards: Iterable[Path], count: int) -> list[Sample]:
+    """That many samples, undecoded, from all over the shards and so of all their tasks: those of the lowest hashes."""
+
+    def place(sample: Sample) -> bytes:
+        return hashlib.sha256(f"{sample['__url__']}/{sample['__key__']}".encode()).digest()
+
+    return nsmallest(count, samples(shards, Counter()), key=place)
 
 
 def _parts(items: Sequence[str], size: int) -> list[Sequence[str]]:
