@@ -2,7 +2,7 @@
 #   make demo     a picture with the bundled weights        make test       the test suite
 #   make app      the web page                              make test-slow  the tests that are kept out of it
 #   make bench    speed and size on this machine            make lint       style and import contracts
-#   make test-app the web page in a real browser
+#   make test-app the web page in a real browser            make recipes    a few steps of every training recipe
 # PYTHON=python3.12 make setup takes another Python (3.10 or later).
 
 PYTHON ?= python3
@@ -12,7 +12,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 USE_READY := .venv/.use-ready
 DEV_READY := .venv/.dev-ready
 
-.PHONY: setup demo app test test-slow test-app bench lint
+.PHONY: setup demo app test test-slow test-app bench recipes lint
 .DELETE_ON_ERROR:
 
 setup: $(DEV_READY)
@@ -39,6 +39,10 @@ test-app: $(DEV_READY)
 
 bench: $(DEV_READY)
 	$(BIN)/python -m benchmarks
+
+# All of pretrain/recipes at the smallest scale, in build/recipes; what takes long is fetching and reading the sources.
+recipes: $(DEV_READY)
+	PROFILE=try pretrain/recipes/all.sh build/recipes
 
 lint: $(DEV_READY)
 	$(BIN)/ruff check .
