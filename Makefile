@@ -40,9 +40,9 @@ test-app: $(DEV_READY)
 bench: $(DEV_READY)
 	$(BIN)/python -m benchmarks
 
-# All of pretrain/recipes at the smallest scale, in build/recipes; what takes long is fetching and reading the sources.
+# All of pretrain/recipes at the smallest scale, in runs/recipes; what takes long is fetching and reading the sources.
 recipes: $(DEV_READY)
-	PROFILE=try pretrain/recipes/all.sh build/recipes
+	PROFILE=try pretrain/recipes/all.sh runs/recipes
 
 lint: $(DEV_READY)
 	$(BIN)/ruff check .
