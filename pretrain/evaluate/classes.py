@@ -7,7 +7,7 @@ import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -26,7 +26,10 @@ MOST_CLASSES = 120  # of shards: enough to tell models apart, few enough for min
 
 @dataclass(frozen=True)
 class Classes:
-    """keys: the classes as samples name them; names: the words for them, in the same order. Splits may be empty."""
+    """keys: the classes as samples name them; names: the words for them, in the same order. Splits may be empty.
+
+    note: what a table's title adds about the parts.
+    """
 
     keys: Sequence[str]
     names: Sequence[str]
@@ -35,6 +38,7 @@ class Classes:
     test: Sequence[Sample]
     templates: Sequence[str]
     single: str
+    note: str = ""
 
     def labels(self, samples: Sequence[Sample]) -> Tensor:
         """(N,) int64, places in `keys`."""
@@ -45,19 +49,61 @@ class Classes:
 def read_task(job: Job) -> Classes:
     """The task in `job.images` if given, else one of the shards' concepts in the held-out style.
 
-    A folder may hold train/, test/ and validation/ with class folders in each, or class folders alone, whose pictures
-    are then dealt 60 : 20 : 20 by their names.
+    A folder may hold test/, train/ and val/ or validation/ with class folders in each (see `part_folders`), or class
+    folders alone, whose pictures are then dealt 60 : 20 : 20 by their names.
     """
     if job.images is None:
         return shard_task(job.need_shards(), job.seed)
-    if (job.images / "test").is_dir():
-        parts = {side: read_classes(job.images / side) for side in SPLITS if (job.images / side).is_dir()}
-    else:
-        parts = deal(read_classes(job.images))
+    folders = part_folders(job.images)
+    parts = {side: read_classes(folder) for side, folder in folders.items()} or deal(read_classes(job.images))
     keys = sorted({sample.concept for part in parts.values() for sample in part})
     names = class_names(keys, job.labels)
     splits = (parts.get(side, ()) for side in SPLITS)
-    return Classes(keys, names, *splits, imagenet_templates(), "a photo of a {}.")
+    tested = folders["test"].name if folders else "test"
+    note = "" if tested == "test" else f"; tested on {tested}/, there is no test part"
+    return Classes(keys, names, *splits, imagenet_templates(), "a photo of a {}.", note)
+
+
+def part_folders(images: Path) -> dict[str, Path]:
+    """The folder of each part, by its side. Without test/, as in ImageNet's own layout, val/ or validation/ is it.
+
+    Empty where `images` holds class folders alone. A part without class folders, such as ImageNet's test/, is none.
+    """
+    found: dict[str, Path] = {}
+    for side, name in (("train", "train"), ("validation", "val"), ("validation", "validation"), ("test", "test")):
+        if (images / name).is_dir() and any(path.is_dir() for path in (images / name).iterdir()):
+            found[side] = images / name
+    if "test" not in found and "validation" in found:
+        found["test"] = found.pop("validation")
+    return found if "test" in found else {}
+
+
+def pictures_of(images: Path) -> list[Sample]:
+    """The pictures of the test part of a folder, all of them when it has none."""
+    return read_classes(part_folders(images).get("test", images))
+
+
+def trainable(task: Classes) -> Classes:
+    """The task as a probe needs it: without a validation part, a fifth of each class's training pictures become one.
+
+    Errors: UserError for a class without a picture to train on, and where no class has two.
+    """
+    trained = {sample.concept for sample in task.train}
+    bare = [key for key in task.keys if key not in trained]
+    if bare:
+        raise UserError(f"class {bare[0]} has no picture to train on; give 3 or more of each class, or a train folder")
+    if task.validation:
+        return task
+    held: list[Sample] = []
+    rest: list[Sample] = []
+    for group in by_class(task.train):
+        count = max(len(group) // 5, 1) if len(group) > 1 else 0
+        held += group[:count]
+        rest += group[count:]
+    if not held:
+        raise UserError("no class has 2 training pictures, one to choose the penalty on; give more, or a val folder")
+    note = f"{task.note}; penalty chosen on {len(held)} of the training pictures"
+    return replace(task, train=rest, validation=held, note=note)
 
 
 def imagenet_templates() -> list[str]:
@@ -144,14 +190,21 @@ def imagenet_names(keys: Sequence[str]) -> list[str]:
     return [open_clip.IMAGENET_CLASSNAMES[place[key]] for key in keys]
 
 
-def deal(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
-    """Each class's pictures dealt 60 : 20 : 20 in the order of their names' hashes; every class has one to test on."""
-    by_class = defaultdict(list)
+def by_class(samples: Sequence[Sample]) -> list[list[Sample]]:
+    """Each class's pictures in the order of their names' hashes."""
+    found = defaultdict(list)
     for sample in samples:
-        by_class[sample.concept].append(sample)
+        found[sample.concept].append(sample)
+    return [
+        sorted(group, key=lambda sample: hashlib.sha256(Path(sample.key).name.encode()).digest())
+        for group in found.values()
+    ]
+
+
+def deal(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
+    """Each class's pictures dealt 60 : 20 : 20 in the order of `by_class`; every class has one to test on."""
     parts: dict[str, list[Sample]] = {side: [] for side in SPLITS}
-    for group in by_class.values():
-        group = sorted(group, key=lambda sample: hashlib.sha256(Path(sample.key).name.encode()).digest())
+    for group in by_class(samples):
         test = max(len(group) // 5, 1)
         parts["test"] += group[:test]
         parts["validation"] += group[test : 2 * test]

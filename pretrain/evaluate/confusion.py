@@ -30,7 +30,8 @@ def measure(job: Job) -> Report:
     rows = [(task.names[a], task.names[b], int(wrong[a, b]), int(counts[a].sum())) for a, b in ranked if wrong[a, b]]
     chosen = worst(wrong, SHOWN)
     picture = plots.confusion(counts[chosen][:, chosen], [task.names[at] for at in chosen])
-    title = f"confusions in {test}, {len(task.keys)} classes, {int(counts.sum())} pictures, {int(wrong.sum())} errors"
+    counted = f"{len(task.keys)} classes, {int(counts.sum())} pictures, {int(wrong.sum())} errors"
+    title = f"confusions in {test}, {counted}{task.note}"
     table = Table(title, ("true", "said", "times", "of"), rows, __doc__.partition("How it misleads. ")[2])
     return Report([table], {"matrix": picture})
 

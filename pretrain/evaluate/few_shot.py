@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import torch
 
 from pretrain.evaluate import plots
-from pretrain.evaluate.classes import Classes, read_task
+from pretrain.evaluate.classes import Classes, read_task, trainable
 from pretrain.evaluate.logistic import fit, search_decade
 from pretrain.evaluate.report import Report, Table
 from pretrain.evaluate.samples import Sample
@@ -29,7 +29,7 @@ COARSE = (-4.0, -2.0, 0.0, 2.0)
 
 def measure(job: Job) -> Report:
     """A row for each k, the zero-shot row, and their curve."""
-    subject, task = job.subject, read_task(job)
+    subject, task = job.subject, trainable(read_task(job))
     images, labels = subject.images(task.test), task.labels(task.test)
     texts = list(prompts(subject, task).values())[-1]
     zero = accuracy(images @ texts.T, labels)[0]
@@ -40,7 +40,7 @@ def measure(job: Job) -> Report:
         shares = torch.tensor([one_draw(subject, task, k, job.seed + draw) for draw in range(DRAWS)])
         rows.append((k, shares.mean().item(), shares.min().item(), shares.max().item()))
     equal = shots_equal(zero, [row[0] for row in rows[1:]], [row[1] for row in rows[1:]])
-    title = f"few-shot probes, {len(task.keys)} classes, {len(labels)} pictures; zero-shot equals {equal}"
+    title = f"few-shot probes, {len(task.keys)} classes, {len(labels)} pictures; zero-shot equals {equal}{task.note}"
     picture = plots.few_shot(zero, rows[1:])
     columns = ("pictures a class", "top-1", "lowest", "highest")
     return Report([Table(title, columns, rows, __doc__.partition("How it misleads. ")[2])], {"curve": picture})

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from clipguide import images
+from pretrain.evaluate.classes import pictures_of
 from pretrain.evaluate.report import Report, Table
-from pretrain.evaluate.samples import Sample, decode, read_classes, read_split
+from pretrain.evaluate.samples import Sample, decode, read_split
 from pretrain.evaluate.suites import Job
 
 PROMPTS = ("a bicycle", "a red apple", "a castle", "a cute cat", "a sketch of a house", "a person who sings", "night")
@@ -22,7 +23,7 @@ TASKS = ("photos", "style", "style-concepts", "concepts")
 
 def measure(job: Job) -> Report:
     """For each prompt the nearest pictures of the test split, or of `job.images`."""
-    samples = read_classes(job.images) if job.images else read_split(job.need_shards(), "test", TASKS)
+    samples = pictures_of(job.images) if job.images else read_split(job.need_shards(), "test", TASKS)
     prompts = job.prompts or PROMPTS
     near = job.subject.texts(prompts) @ job.subject.images(samples).T  # (prompts, samples)
     best = near.topk(min(NEAREST, len(samples)), dim=1)

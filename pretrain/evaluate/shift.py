@@ -20,7 +20,15 @@ from pathlib import Path
 
 from clipguide.errors import UserError
 from pretrain.evaluate import plots
-from pretrain.evaluate.classes import MOST_CLASSES, Classes, class_names, deal, imagenet_templates, picture_templates
+from pretrain.evaluate.classes import (
+    MOST_CLASSES,
+    Classes,
+    class_names,
+    deal,
+    imagenet_templates,
+    picture_templates,
+    trainable,
+)
 from pretrain.evaluate.logistic import fit_chosen
 from pretrain.evaluate.report import Report, Table
 from pretrain.evaluate.samples import Sample, held_style, read_classes, read_split
@@ -53,7 +61,7 @@ class Shift:
 def measure(job: Job) -> Report:
     """A row for each domain, and bars."""
     shift = folder_shift(job) if job.images else shard_shift(job.need_shards(), job.seed)
-    subject, task = job.subject, shift.task
+    subject, task = job.subject, trainable(shift.task)
     device = subject.encoder.device
     train, validation = (
         (subject.features(part).to(device), task.labels(part).to(device)) for part in (task.train, task.validation)
@@ -68,7 +76,7 @@ def measure(job: Job) -> Report:
         first = rows[0][3:5] if rows else (supervised, zero)
         gaps = first[0] - supervised, first[1] - zero
         rows.append((domain, len(labels.unique()), len(labels), supervised, zero, *gaps))
-    title = f"distribution shift, {len(task.keys)} classes"
+    title = f"distribution shift, {len(task.keys)} classes{task.note}"
     picture = plots.shift([row[0] for row in rows], [row[3] for row in rows], [row[4] for row in rows])
     return Report([Table(title, COLUMNS, rows, __doc__.partition("How it misleads. ")[2])], {"bars": picture})
 

@@ -12,11 +12,12 @@ other ("cat", "cat face") cap it well below one. The number of classes sets chan
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from pretrain.evaluate.classes import Classes, picture_templates, read_task
+from pretrain.evaluate.classes import Classes, part_folders, picture_templates, read_task
 from pretrain.evaluate.report import Report, Table
 from pretrain.evaluate.samples import Sample, read_classes, read_split
 from pretrain.evaluate.subject import Subject
@@ -34,22 +35,22 @@ PUBLISHED = {  # ImageNet top-1, Radford et al. 2021, table 11
 
 def measure(job: Job) -> Report:
     """A row for each test and prompt."""
-    rows = []
-    for test, task in tasks(job).items():
+    rows, found = [], tasks(job)
+    for test, task in found.items():
         images, labels = job.subject.images(task.test), task.labels(task.test)
         known = PUBLISHED.get(job.subject.name) if len(task.keys) == 1000 and job.images else None
         for prompt, texts in prompts(job.subject, task).items():
             shares = accuracy(images @ texts.T, labels)
             rows.append((test, prompt, len(task.keys), len(labels), *shares, known if "ensemble" in prompt else None))
-    return Report([Table("zero-shot classification", COLUMNS, rows, __doc__.partition("How it misleads. ")[2])])
+    title = "zero-shot classification" + "".join(task.note for task in found.values())
+    return Report([Table(title, COLUMNS, rows, __doc__.partition("How it misleads. ")[2])])
 
 
 def tasks(job: Job) -> dict[str, Classes]:
     """The folder of pictures, all of them when it has no test part; or those of three tests that the shards have."""
     if job.images is not None:
         task = read_task(job)
-        whole = task.test if (job.images / "test").is_dir() else read_classes(job.images)
-        return {job.images.name: Classes(task.keys, task.names, (), (), whole, task.templates, task.single)}
+        return {job.images.name: task if part_folders(job.images) else replace(task, test=read_classes(job.images))}
     samples = read_split(job.need_shards(), "test", TESTS)
     by_test = {test: [sample for sample in samples if sample.task == test] for test in TESTS}
     return {test: read_task(job) if test == "style" else of_concepts(found) for test, found in by_test.items() if found}
