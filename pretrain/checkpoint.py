@@ -16,11 +16,11 @@ from pretrain.state import TrainConfig, TrainState
 PARTS = ("config", "step", "model", "average", "optimiser", "bank")
 
 
-def save(path: str | Path, state: TrainState, config: TrainConfig) -> None:
+def save(path: str | Path, state: TrainState, config: TrainConfig) -> bool:
     """Writes all that the next step depends on; the file at `path` is the old one or the new one, never half of it.
 
     All processes call it together, the first one writes. Sharded towers are stored whole, so that a run may go on with
-    another number of processes, or with none.
+    another number of processes, or with none. False, and nothing written, where the model is not finite.
     """
     content = {
         "config": asdict(config),
@@ -31,8 +31,10 @@ def save(path: str | Path, state: TrainState, config: TrainConfig) -> None:
         "bank": {"vectors": state.bank.vectors, "concepts": state.bank.concepts},
     }
     content = sharding.whole(content)
-    if processes.rank() == 0:
+    finite = all(tensor.isfinite().all() for tensor in content["model"].values())
+    if finite and processes.rank() == 0:
         stored.write(Path(path), content)
+    return finite
 
 
 def load(path: str | Path, state: TrainState, config: TrainConfig) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from clipguide.errors import UserError
 from clipguide.models.bert import BertConfig
 from clipguide.models.clip import BERT, TOKENIZER, build_network, text_home
 from clipguide.models.fold import unfolded
@@ -54,6 +55,8 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--last", action="store_true", help="the last weights instead of their average")
     options = parser.parse_args(arguments)
+    if not 0 <= options.keep <= 1:
+        raise UserError(f"--keep {options.keep}: give 0 (the start alone) to 1 (the training alone)")
     stored = checkpoint.read(options.run / "checkpoint.pt")
     described = json.loads((options.run / "run.json").read_text(encoding="utf-8"))
     state = stored["model"] if options.last else stored["model"] | stored["average"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import random
 import tarfile
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import cycle, islice
 from pathlib import Path
@@ -113,6 +114,11 @@ class Feed:
             epoch += 1
 
 
+def decode_side(views: Sequence[int]) -> int:
+    """The side to decode pictures at for square views of those sides, which show a part of each: 128 px or more."""
+    return max(128, math.ceil(max(views) * 8 / 7))
+
+
 def samples(shards: Iterable[Path], skipped: Counter[str]) -> Iterator[Sample]:
     """The undecoded samples of some shards, in order; a damaged shard is left where it breaks, and counted."""
     from webdataset.tariterators import group_by_keys, tar_file_iterator
@@ -122,7 +128,7 @@ def samples(shards: Iterable[Path], skipped: Counter[str]) -> Iterator[Sample]:
             with open(shard, "rb") as stream:
                 yield from group_by_keys(entry | {"__url__": shard.name} for entry in tar_file_iterator(stream))
         except (OSError, ValueError, tarfile.TarError) as error:
-            skipped[f"damaged shard {shard.name} ({type(error).__name__})"] += 1
+            skipped[f"damaged shard {shard.name} ({type(error).__name__})"] = 1  # however often it is read again
 
 
 def mixed(items: Iterable[Any], size: int, rng: random.Random) -> Iterator[Any]:

@@ -8,12 +8,18 @@ from pathlib import Path
 
 import torch
 
+from clipguide.errors import UserError
+from clipguide.ops.device import pick_device
 from pretrain.state import TrainConfig
 
 
 def parse(arguments: list[str]) -> tuple[argparse.Namespace, TrainConfig]:
     """What stands outside the config, and the config.  Errors: UserError for a value that no run can have."""
     options = _parser().parse_args(arguments)
+    for name, least in {"threads": 1, "validate_every": 1, "until": 0, "save_every": 0}.items():
+        if not getattr(options, name) >= least:
+            raise UserError(f"--{name.replace('_', '-')} {getattr(options, name)}: give {least} or more")
+    pick_device(options.device)
     return options, TrainConfig(**{f.name: getattr(options, f.name) for f in fields(TrainConfig)})
 
 

@@ -22,12 +22,15 @@ def rank() -> int:
     return dist.get_rank() if count() > 1 else 0
 
 
-def join() -> None:
-    """Joins the processes that torchrun started; does nothing in a process that was started alone."""
+def join(device: str) -> None:
+    """Joins the processes that torchrun started; does nothing in a process that was started alone.
+
+    device: where the run computes; "cuda" is another GPU in each process of a machine.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        if torch.cuda.is_available():
+        if device == "cuda":
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
 
 
 def leave() -> None:

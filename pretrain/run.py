@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -16,15 +17,15 @@ import torch
 
 from clipguide import images
 from clipguide.errors import UserError
-from clipguide.models.clip import CONFIG, OpenedClip, open_folder
+from clipguide.models.clip import CONFIG, WEIGHTS, OpenedClip, open_folder
 from clipguide.models.fold import fold_norms
-from clipguide.weights import Models
+from clipguide.weights import Models, sha256
 from pretrain import checkpoint, processes
-from pretrain.feed import Feed
+from pretrain.feed import Feed, decode_side
 from pretrain.flags import parse
 from pretrain.log import Log, Logs, import_wandb, open_logs
 from pretrain.models import embed_texts, normalise
-from pretrain.pairs import TextCache
+from pretrain.pairs import Pairs, TextCache
 from pretrain.sharding import shard
 from pretrain.state import Inputs, NotFinite, TrainConfig, TrainState, TrainStep, start
 from pretrain.towers import compile_stacks
@@ -52,12 +53,16 @@ def open_start(folder: Path, fold: bool) -> Start:
 
 
 def make_inputs(begun: Start, config: TrainConfig) -> Inputs:
-    """How the model sees pictures and texts; the ImageNet anchor and the teacher where the config names them."""
+    """How the model sees pictures and texts; the ImageNet anchor and the teacher where the config names them.
+
+    Errors: UserError for an anchor of other towers than it has figures for, and for a teacher that is not there.
+    """
     opened, model = begun.opened, begun.opened.model
     cache = anchor = teacher = None
     if config.lock_text and hasattr(getattr(model, "text", None), "pool"):
         cache = TextCache(lambda texts: embed_texts(model, opened.tokenise, texts))
     if config.classes or config.distil:
+        _check_anchor(begun)
         from pretrain.anchor import imagenet_anchor
 
         anchor = imagenet_anchor(model, opened.tokenise, begun.stored["preprocess_cfg"])
@@ -69,6 +74,14 @@ def make_inputs(begun: Start, config: TrainConfig) -> Inputs:
     return Inputs(opened.tokenise, lambda images: normalise(images, preprocess), cache, anchor, teacher)
 
 
+def _check_anchor(begun: Start) -> None:
+    tower = begun.stored["model_cfg"]["vision_cfg"].get("timm_model_name", "")
+    if "efficientnet_lite0" not in tower or not hasattr(begun.opened.model.text, "pool"):
+        raise UserError(
+            f"--classes and --distil need clip-mini's towers, EfficientNet-Lite0 and a BERT; {begun.folder} has others"
+        )
+
+
 def main(arguments: list[str]) -> int:
     options, config = parse(arguments)
     if options.wandb:
@@ -76,7 +89,7 @@ def main(arguments: list[str]) -> int:
     if options.shard and options.compile:
         raise UserError("--shard and --compile do not go together; leave one out")
     torch.set_num_threads(options.threads)
-    processes.join()
+    processes.join(options.device)
     try:
         _run(options, config)
     finally:
@@ -113,17 +126,66 @@ def _run(options: argparse.Namespace, config: TrainConfig) -> None:
     elif saved.exists():
         raise UserError(f"{saved} is there; add --resume to go on with it, or give another --out")
     inputs = make_inputs(begun, config)
-    rank, ranks = processes.rank(), processes.count()
-    feed = Feed(options.shards, config.batch, seed=config.seed, skip=state.step * config.batch, rank=rank, ranks=ranks)
-    described = {"start": str(folder), "shards": str(options.shards), "config": asdict(config)}
+    feed = Feed(
+        options.shards,
+        config.batch,
+        seed=config.seed,
+        size=decode_side(config.sizes),
+        skip=state.step * config.batch,
+        rank=processes.rank(),
+        ranks=processes.count(),
+    )
+    described = _describe(folder, feed, config)
+    if options.resume:
+        _check_same(options.out / "run.json", described)
     with closing(iter(feed)) as batches:
         every = chain([next(batches)], batches)  # what is wrong with the data is told before a folder is made
-        _follow(state, train(state, every, config, inputs), described, options, config, inputs)
-    checkpoint.save(saved, state, config)
-    if rank == 0:
-        if feed.skipped:
-            print("skipped:", ", ".join(f"{count} {reason}" for reason, count in feed.skipped.most_common()))
+        try:
+            _follow(state, train(state, every, config, inputs), described, options, config, inputs)
+        finally:
+            _tell_skipped(feed)
+    _save(saved, state, config)
+    if processes.rank() == 0:
         print(f"done: {saved}; a CLIP folder of it: python -m pretrain export --run {options.out} --out FOLDER")
+
+
+def _describe(folder: Path, feed: Feed, config: TrainConfig) -> dict[str, Any]:
+    """What run.json says. The digests know the same start and the same shards again wherever they lie."""
+    shards = "".join(f"{path.name} {path.stat().st_size}\n" for path in feed.shards)
+    digests = {"start": sha256(folder / WEIGHTS), "shards": hashlib.sha256(shards.encode()).hexdigest()}
+    return {"start": str(folder), "shards": str(feed.folder), "digests": digests, "config": asdict(config)}
+
+
+def _check_same(path: Path, now: dict[str, Any]) -> None:
+    """UserError when the run was begun with another start, or with shards of other names or lengths."""
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else now
+    for name, digest in before.get("digests", {}).items():
+        if digest != now["digests"][name]:
+            raise UserError(
+                f"--{name} {now[name]} is not what {path.parent} was made with ({before[name]}); "
+                "resume with that or give another --out"
+            )
+
+
+def _tell_skipped(feed: Feed) -> None:
+    if feed.skipped:
+        who = f" by process {feed.rank}" if feed.ranks > 1 else ""
+        print(f"skipped{who}:", ", ".join(f"{count} {reason}" for reason, count in feed.skipped.most_common()))
+
+
+def _save(path: Path, state: TrainState, config: TrainConfig) -> None:
+    """UserError, and the old file stays, where the weights are not finite."""
+    if not checkpoint.save(path, state, config):
+        left = f"{path} is of an earlier step" if path.exists() else "no checkpoint is there"
+        raise UserError(f"the weights after step {state.step} are not finite; lower the rate; {left}")
+
+
+def _save_batch(folder: Path, pairs: Pairs) -> Path:
+    """The pairs of this process."""
+    path = folder / (f"bad_batch_{processes.rank()}.pt" if processes.count() > 1 else "bad_batch.pt")
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save({"images": pairs.images, "texts": pairs.texts, "concepts": pairs.concepts}, path)
+    return path
 
 
 def _follow(
@@ -138,7 +200,7 @@ def _follow(
     from tqdm import tqdm
 
     first, written = processes.rank() == 0, options.out / "checkpoint.pt"
-    watch = Watch.read(options.validation) if options.validation else None
+    watch = Watch.read(options.validation, decode_side(config.sizes)) if options.validation else None
     saved = time.monotonic()
     if first:
         options.out.mkdir(parents=True, exist_ok=True)
@@ -151,15 +213,14 @@ def _follow(
                 if watch and step.index % options.validate_every == 0:
                     _look(watch, bar, log, step, state, inputs, config)
                 if processes.agree(time.monotonic() - saved > options.save_every):
-                    checkpoint.save(written, state, config)
+                    _save(written, state, config)
                     saved = time.monotonic()
                 if step.index >= (options.until or config.steps):
                     break
         except NotFinite as error:
-            if first:
-                torch.save({"images": error.pairs.images, "texts": error.pairs.texts}, options.out / "bad_batch.pt")
-            checkpoint.save(written, state, config)
-            raise UserError(f"{error} ({options.out / 'bad_batch.pt'}); {written} holds the state before it") from error
+            batch = _save_batch(options.out, error.pairs)
+            _save(written, state, config)
+            raise UserError(f"{error} ({batch}); {written} holds the state before it") from error
 
 
 def _show(bar: Any, log: Log, step: TrainStep) -> None:

@@ -28,6 +28,19 @@ _HEADS = (
     "logit_",
 )
 
+# what a number may be, and how that is said
+_ALLOWED: dict[tuple[str, ...], tuple[str, Callable[[float], bool]]] = {
+    ("warmup", "bank", "chunk", "decay", "radius", "noise", "classes", "distil", "teacher_weight"): (
+        "0 or more",
+        lambda value: value >= 0,
+    ),
+    ("steps", "attack_steps"): ("1 or more", lambda value: value >= 1),
+    ("batch",): ("2 or more", lambda value: value >= 2),
+    ("head_lr", "lr", "eps", "clip_norm", "max_scale"): ("more than 0", lambda value: value > 0),
+    ("attacked", "blur"): ("0 to 1", lambda value: 0 <= value <= 1),
+    ("ema", "beta2"): ("0 or more, below 1", lambda value: 0 <= value < 1),
+}
+
 
 def _option(default: Any, about: str, choices: Sequence[str] | None = None) -> Any:
     return field(default=default, metadata={"help": about, "choices": choices})
@@ -48,7 +61,10 @@ class TrainConfig:
     lock_text: bool = _option(True, "keep the text tower as it is; its projection is trained")
     lock_image: bool = _option(False, "keep the image tower as it is; its head is trained (LiT)")
     still: str = _option("", "stages of the image tower that keep their weights, a regular expression: conv1|layer[12]")
-    frozen_norms: bool = _option(True, "keep the statistics of batch norms, folded: for pretrained towers")
+    frozen_norms: bool = _option(
+        True,
+        "keep the statistics of batch norms, folded: for pretrained towers; else each process has its own",
+    )
     bank: int = _option(2048, "texts of earlier batches as further negatives, with a locked BERT only")
     head_lr: float = _option(1e-3, "highest rate of projections and temperature")
     lr: float = _option(3e-4, "highest rate of the towers")
@@ -72,15 +88,19 @@ class TrainConfig:
     max_scale: float = _option(100.0, "highest inverse temperature")
     chunk: int = _option(0, "pairs encoded at once, 0 for all: fewer save memory and cost a second forward pass")
     bf16: bool = _option(False, "towers compute in bfloat16: slower on most CPUs")
-    checkpointing: bool = _option(False, "towers recompute in the backward pass instead of keeping what they computed")
+    checkpointing: bool = _option(False, "towers compute twice to keep less: the image's, and a text Transformer's")
 
     def __post_init__(self) -> None:
-        least = {"steps": 1, "batch": 2, "warmup": 0, "bank": 0, "chunk": 0, "attack_steps": 1}
-        for name, low in least.items():
-            if getattr(self, name) < low:
-                raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: give {low} or more")
+        for names, (said, allows) in _ALLOWED.items():
+            for name in names:
+                if not allows(getattr(self, name)):
+                    raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: give {said}")
         if not self.sizes or min(self.sizes) < 8:
             raise UserError(f"--sizes {','.join(map(str, self.sizes))}: give sides of at least 8 px")
+        try:
+            re.compile(self.still)
+        except re.error as error:
+            raise UserError(f"--still {self.still}: no regular expression ({error}); such as conv1|layer[12]") from None
 
 
 @dataclass(frozen=True)
@@ -143,19 +163,36 @@ def is_still(name: str, config: TrainConfig) -> bool:
 def start(model: nn.Module, config: TrainConfig) -> TrainState:
     """A run at step 0. Locks what the config locks; `model` is trained in place.
 
-    Errors: UserError for a sigmoid loss where the model has no bias.
+    Errors: UserError for a sigmoid loss where the model has no bias, for batch norms that would see chunks alone, and
+    for checkpointing that the image tower does not know.
     """
     if config.loss == "sigmoid" and model.logit_bias is None:
         raise UserError("--loss sigmoid needs a CLIP with init_logit_bias in its config, such as ViT-B-16-SigLIP's")
+    if 0 < config.chunk < config.batch and not config.frozen_norms and _has_norms(model):
+        raise UserError(
+            f"--chunk {config.chunk}: with --no-frozen-norms the batch norms of --start must see the whole batch; "
+            "leave one of the two out"
+        )
     locked = {part for part, lock in (("text", config.lock_text), ("image", config.lock_image)) if lock}
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(part_of(name) not in locked and not is_still(name, config))
     if config.checkpointing:
-        model.visual.set_grad_checkpointing(True)
+        _recompute(model, text=not config.lock_text)
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     optimiser = torch.optim.AdamW(_groups(trained, config), betas=(0.9, config.beta2), eps=config.eps)
     average = {name: p.detach().clone() for name, p in trained.items()}
     return TrainState(model, optimiser, average, Bank(config.bank))
+
+
+def _has_norms(model: nn.Module) -> bool:
+    return any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in model.modules())
+
+
+def _recompute(model: nn.Module, *, text: bool) -> None:
+    whole = text and not hasattr(getattr(model, "text", None), "pool")  # our BERT keeps what it computes
+    (model if whole else model.visual).set_grad_checkpointing(True)
+    if not any(getattr(module, "grad_checkpointing", False) for module in model.visual.modules()):
+        raise UserError("--checkpointing: the image tower of --start cannot compute twice; --chunk saves memory too")
 
 
 def _groups(trained: dict[str, nn.Parameter], config: TrainConfig) -> list[dict[str, Any]]:

@@ -22,9 +22,11 @@ def backward(state: TrainState, pairs: Pairs, config: TrainConfig, inputs: Input
     Every random number is drawn from the seed, the step and the process, so a resumed run repeats it.
     """
     model, device = state.model, next(state.model.parameters()).device
-    rng = torch.Generator().manual_seed((config.seed * 100_003 + state.step) * 1009 + processes.rank())
+    rng = _dice(config, state.step, 0)
+    size = config.sizes[int(torch.randint(len(config.sizes), (), generator=rng))]  # one for all processes
+    if processes.rank():
+        rng = _dice(config, state.step, processes.rank())
     torch.manual_seed(rng.initial_seed())  # what towers draw themselves, for dropout
-    size = config.sizes[int(torch.randint(len(config.sizes), (), generator=rng))]
     clean = views(pairs.images, size, rng, flip=may_flip(pairs.texts)).to(device, memory_format=torch.channels_last)
     text, positive, texts = _texts(state, pairs, config, inputs)
     seen = _harm(state, clean, text.detach(), positive, config, inputs, rng)
@@ -47,6 +49,10 @@ def backward(state: TrainState, pairs: Pairs, config: TrainConfig, inputs: Input
     if texts is not None:
         texts.backward()
     return {name: loss.detach() for name, loss in (losses | {"total": total}).items()}
+
+
+def _dice(config: TrainConfig, step: int, rank: int) -> torch.Generator:
+    return torch.Generator().manual_seed((config.seed * 100_003 + step) * 1009 + rank)
 
 
 def _pair_loss(model: nn.Module, image: Tensor, text: Tensor, positive: Tensor, config: TrainConfig) -> Tensor:

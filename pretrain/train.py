@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import torch
 
@@ -17,7 +18,7 @@ from pretrain.step import backward
 def train(state: TrainState, batches: Iterable[Pairs], config: TrainConfig, inputs: Inputs) -> Iterator[TrainStep]:
     """Updates `state` in place, one batch a step, from `state.step` to `config.steps`; yields after each update.
 
-    The caller may save the state at any yield. Errors: NotFinite, before the weights are touched.
+    The caller may save the state at any yield. Errors: NotFinite, with the state as before the step.
     """
     state.model.train(not config.frozen_norms)
     began = time.perf_counter()
@@ -26,11 +27,15 @@ def train(state: TrainState, batches: Iterable[Pairs], config: TrainConfig, inpu
             return
         _set_rates(state, config)
         state.optimiser.zero_grad(set_to_none=True)
+        bank, buffers = replace(state.bank), [buffer.clone() for buffer in state.model.buffers()]
         losses = backward(state, pairs, config, inputs)
         trained = [p for group in state.optimiser.param_groups for p in group["params"]]
         processes.average_gradients(p for p in trained if not sharding.is_sharded(p))  # FSDP2 did the others
         gradient = sharding.clip_gradients(trained, config.clip_norm)
         if not (losses.pop("total").isfinite() and gradient.isfinite()):
+            state.bank = bank
+            for buffer, before in zip(state.model.buffers(), buffers, strict=True):
+                buffer.copy_(before)  # the statistics of batch norms
             raise NotFinite(state.step, pairs)
         state.optimiser.step()
         _after(state, config)

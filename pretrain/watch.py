@@ -21,7 +21,6 @@ from pretrain.pairs import fitting
 from pretrain.state import Inputs, TrainState
 
 MOST = 512  # pairs: enough to see a trend, at a few seconds
-SIDE = 128
 
 
 @dataclass(frozen=True)
@@ -33,12 +32,12 @@ class Watch:
     concepts: Sequence[str]
 
     @classmethod
-    def read(cls, folder: Path) -> Watch:
-        """Up to MOST pairs of a folder of shards, the same ones every time.  UserError without any."""
+    def read(cls, folder: Path, side: int = 128) -> Watch:
+        """Up to MOST pairs of a folder of shards, the same ones every time, `side` px.  UserError without any."""
         shards, dice = sorted(folder.glob("*.tar")), random.Random(0)
         if not shards:
             raise UserError(f"{folder} holds no .tar shards; give the validation folder that data build wrote")
-        decoded = (decode(sample, SIDE, dice, Counter()) for sample in spread(shards, MOST))
+        decoded = (decode(sample, side, dice, Counter()) for sample in spread(shards, MOST))
         pairs = [pair for pair in decoded if pair is not None]
         if not pairs:
             raise UserError(f"{folder} holds no pair that can be read; build the shards again")

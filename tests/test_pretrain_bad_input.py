@@ -6,7 +6,7 @@ import tarfile
 
 import pytest
 from PIL import Image
-from tiny_run import FAST, add, make_shards, make_start
+from tiny_run import FAST, RESNET, add, make_shards, make_start, write_shard
 
 from pretrain import cli
 
@@ -36,6 +36,7 @@ def place(tmp_path, monkeypatch):
         Image.new("RGB", (20, 20), name).save(tmp_path / "classes" / name / "0.png")
     (tmp_path / "labels.txt").write_text("A red thing\na red  thing\n")
     unknown_tower(tmp_path / "start", tmp_path / "tower")
+    make_start(tmp_path / "resnet", RESNET)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(socket, "getaddrinfo", no_network)
     return tmp_path
@@ -73,6 +74,26 @@ BAD = {
     "validation without pairs": (train("--validation", "wordless"), "wordless holds no pair that can be read"),
     "batch above the data": (train("--batch", "100"), "shards holds 20 pairs, a batch takes 100 pairs; give a smaller"),
     "batch of one": (train("--batch", "1"), "--batch 1: give 2 or more"),
+    "a rate of nothing": (train("--lr", "0"), "--lr 0.0: give more than 0"),
+    "no longest gradient": (train("--clip-norm", "-1"), "--clip-norm -1.0: give more than 0"),
+    "average of one": (train("--ema", "1"), "--ema 1.0: give 0 or more, below 1"),
+    "decay below zero": (train("--decay", "-0.1"), "--decay -0.1: give 0 or more"),
+    "attacked above all": (train("--attacked", "3"), "--attacked 3.0: give 0 to 1"),
+    "no looks": (train("--validation", "shards", "--validate-every", "0"), "--validate-every 0: give 1 or more"),
+    "no threads": (train("--threads", "0"), "--threads 0: give 1 or more"),
+    "unknown device": (train("--device", "gpu"), "--device gpu is not here"),
+    "stages that are no expression": (train("--still", "("), "--still (: no regular expression (missing )"),
+    "class rows for other towers": (train("--classes", "1"), "--classes and --distil need clip-mini's towers"),
+    "old logits of another tower": (train("--distil", "1", start="clip-mini-b"), "EfficientNet-Lite0 and a BERT; "),
+    "recomputing where nothing can": (train("--checkpointing", start="resnet"), "--checkpointing: the image tower of"),
+    "chunks before live norms": (
+        train("--chunk", "2", "--no-frozen-norms", start="resnet"),
+        "--chunk 2: with --no-frozen-norms the batch norms of --start must see the whole batch",
+    ),
+    "more than all of the training": (
+        ("export", "--run", "out", "--out", "out", "--keep", "1.5"),
+        "--keep 1.5: give 0 (the start alone) to 1",
+    ),
     "no size": (train("--sizes", "0"), "--sizes 0: give sides of at least 8 px"),
     "a size the tower cannot see": (train("--sizes", "64"), "takes no views of 64 px; give --sizes 32"),
     "config with pretrained towers": (
@@ -120,6 +141,28 @@ def test_a_run_is_not_resumed_with_another_config_and_stays_as_it_is(place, caps
     said = capsys.readouterr().err
     assert "(batch was 4, now 5, lr was 0.003, now 0.1)" in said and said.count("\n") == 1
     assert (place / "out" / "checkpoint.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize("words", [{"start": "other"}, {"shards": "others"}], ids=["start", "shards"])
+def test_a_run_is_not_resumed_with_another_start_or_other_shards(place, capsys, words):
+    make_shards(place / "others")
+    write_shard(place / "others" / "002.tar", 4)
+    make_start(place / "other", seed=1)
+    assert cli.main(train()) == 0
+    before = {path.name: path.read_bytes() for path in (place / "out").iterdir() if path.is_file()}
+    capsys.readouterr()
+    assert cli.main(train("--resume", "--until", "1", **words)) == 2
+    said = capsys.readouterr().err
+    ((name, given),) = words.items()
+    assert f"--{name} {given} is not what out was made with (" in said and said.count("\n") == 1, said
+    assert all((place / "out" / name).read_bytes() == data for name, data in before.items())
+
+
+def test_a_run_goes_on_where_start_and_shards_lie_elsewhere(place):
+    assert cli.main(train("--steps", "2", "--until", "1")) == 0
+    (place / "shards").rename(place / "moved")
+    (place / "start").rename(place / "away")
+    assert cli.main(train("--steps", "2", "--resume", shards="moved", start="away")) == 0
 
 
 def test_pictures_of_any_size_and_mode_are_trained_on(place):

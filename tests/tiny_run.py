@@ -57,13 +57,13 @@ def make_shards(folder):
     return folder
 
 
-def make_start(folder):
+def make_start(folder, config=MODEL, seed=0):
     """An untrained CLIP with a BERT that knows the colours."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 2), ("[CLS]", 1))
     folder.mkdir()
     tokenizer.save(str(folder / "tokenizer.json"))
-    write_folder(folder, build_network(MODEL, BERT), MODEL, PREPROCESS, None)
+    write_folder(folder, build_network(config, BERT), config, PREPROCESS, None)
     return folder
