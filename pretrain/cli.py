@@ -1,4 +1,4 @@
-"""python -m pretrain data | align | train | export | evaluate: each command's module is imported when it is called."""
+"""python -m pretrain COMMAND: those of COMMANDS, each a module that is imported when it is called."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ COMMANDS = {
     "data": ("pretrain.data.cli", "fetch sources, build shards, show them"),
     "align": ("pretrain.align", "the closed-form start of clip-mini"),
     "align-pairs": ("pretrain.align_pairs", "the start of clip-mini-b, fitted to pairs"),
-    "begin": ("pretrain.begin", "an untrained CLIP of any size, with a vocabulary of the shards' captions"),
+    "begin": ("pretrain.begin", "a CLIP of any size to train, untrained or with pretrained weights"),
     "train": ("pretrain.run", "train a CLIP on shards, or resume"),
     "export": ("pretrain.export", "a checkpoint's averaged weights as a CLIP folder"),
     "average": ("pretrain.average", "the mean of several CLIPs' weights"),
