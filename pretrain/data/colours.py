@@ -49,8 +49,9 @@ def dominant_hue(picture: Image.Image) -> float | None:
     counts, _ = np.histogram(hue[vivid], bins=36, range=(0, 360))
     spread = counts + np.roll(counts, 1) + np.roll(counts, -1)
     peak = int(spread.argmax()) * 10 + 5
-    near = np.abs((hue[vivid] - peak + 180) % 360 - 180) < 30
-    return float(peak) if near.sum() >= 0.6 * hue.size else None
+    off = (hue[vivid] - peak + 180) % 360 - 180
+    near = np.abs(off) < 30
+    return float(peak + np.median(off[near])) % 360 if near.sum() >= 0.6 * hue.size else None
 
 
 def colour_word(picture: Image.Image) -> str | None:
