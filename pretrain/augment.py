@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_SIDES = re.compile(r"\b(left|right|east|west|text|letters?|words?|flags?|sign|clock|[0-9])\b", re.IGNORECASE)
+from pretrain.data.captions import may_mirror
 
 
 def may_flip(texts: Sequence[str]) -> Tensor:
     """(N,) bool: the caption says nothing that a mirror would make untrue."""
-    return torch.tensor([_SIDES.search(text) is None for text in texts])
+    return torch.tensor([may_mirror([text]) for text in texts])
 
 
 def views(images: Tensor, size: int, rng: torch.Generator, *, flip: Tensor, least: float = 0.6) -> Tensor:

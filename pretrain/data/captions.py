@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -10,6 +11,11 @@ from pretrain.data.pair import Pair, normalise, phrase, with_article
 
 Rng = np.random.Generator
 
+SIDED = re.compile(  # what a mirror makes untrue, or unreadable
+    r"\b(((left|right|east|west)(most|wards?)?|(anti|counter)?clockwise|o'clock|thirty)|"
+    r"(arrow|text|letter|word|number|flag|sign|clock|map|button|[0-9]+)s?)\b",
+    re.IGNORECASE,
+)
 TEMPLATES = {
     "photo": ("a photo of {}", "a photograph of {}", "a picture of {}", "{}", "a close-up of {}", "a cute photo of {}"),
     "emoji": ("an emoji of {}", "a drawing of {}", "{}", "an icon of {}", "a cartoon of {}", "clip art of {}"),
@@ -22,6 +28,11 @@ TEMPLATES = {
     "texture": ("a texture of {}", "{}", "a background of {}"),
     "scene": ("a picture of {}", "{}", "a drawing of {}", "an illustration of {}"),
 }
+
+
+def may_mirror(texts: Iterable[str]) -> bool:
+    """Whether a picture of these captions may be shown the other way round: none says what a mirror makes untrue."""
+    return not any(SIDED.search(text) for text in texts)
 
 
 def name_of(pair: Pair) -> str:

@@ -17,9 +17,6 @@ from pretrain.data.pair import Pair
 from pretrain.data.stylise import stylise
 
 Rng = np.random.Generator
-DIRECTED = frozenset(
-    "left right arrow letter letters flag clock map sign number numbers text button o'clock thirty".split()
-)
 COMPOSED = frozenset(
     ("scene", "painted", "portrait")
 )  # styles whose pictures are cut with care, so that all they name stays
@@ -58,12 +55,18 @@ def compose(pair: Pair, picture: Image.Image, grounds: Grounds, size: int, rng: 
         board, name, detail = compose_cutout(pair, picture, name, grounds, size, rng)
     else:
         least = 0.85 if pair.style in COMPOSED else 0.6
-        board, detail = crop(picture, size, rng, least, whole=pair.medium in ("drawing", "clip art")), ""
+        whole = pair.medium in ("drawing", "clip art")
+        board, detail = crop(picture, size, rng, least, whole=whole, mirror=mirrors(pair)), ""
     if rng.random() < (1 / 4 if pair.medium == "scene" else 1 / 6) and not captions.is_sentence(name):
         board, told, style = stylise(board, name, rng)
         return Sample(board, [told, *captions.choose(pair, told, rng)[2:3]], style)
     detailed = captions.write(name, pair.medium, rng, detail)
     return Sample(board, captions.choose(pair, detailed, rng), pair.style)
+
+
+def mirrors(pair: Pair) -> bool:
+    """Whether nothing that may be said of a pair is untrue of its mirror image."""
+    return captions.may_mirror((pair.concept, *pair.captions["en"], *pair.tags))
 
 
 def compose_cutout(
@@ -72,7 +75,7 @@ def compose_cutout(
     """(picture, name with a colour word where it was given one, words for ground and place)."""
     picture, name = colour(pair, picture, name, rng)
     board, ground_words = ground(grounds, size, rng)
-    if rng.random() < 0.5 and not DIRECTED & set(pair.concept.split()):
+    if rng.random() < 0.5 and mirrors(pair):
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if rng.random() < 0.3:
         picture = picture.rotate(rng.uniform(-15, 15), Image.Resampling.BICUBIC, expand=True)
@@ -120,9 +123,11 @@ def ground(grounds: Grounds, size: int, rng: Rng) -> tuple[Image.Image, str]:
     if kind < 0.6:
         return gradient(size, rng)
     if kind < 0.85 and grounds.photos:
-        return crop(grounds.photos[rng.integers(len(grounds.photos))], size, rng), ""
+        photo = grounds.photos[rng.integers(len(grounds.photos))]
+        return crop(photo, size, rng), "on a photographic background"
     if grounds.textures:
-        return crop(grounds.textures[rng.integers(len(grounds.textures))], size, rng), ""
+        texture = grounds.textures[rng.integers(len(grounds.textures))]
+        return crop(texture, size, rng), "on a textured background"
     return gradient(size, rng)
 
 
@@ -137,9 +142,11 @@ def gradient(size: int, rng: Rng) -> tuple[Image.Image, str]:
     return Image.fromarray(mixed.astype(np.uint8)), f"on a background from {first} to {second}"
 
 
-def crop(picture: Image.Image | NDArray, size: int, rng: Rng, least: float = 0.6, whole: bool = False) -> Image.Image:
-    """A random square window, at least `least` of the shorter side, flipped half the time; `whole` keeps everything
-    on white.
+def crop(
+    picture: Image.Image | NDArray, size: int, rng: Rng, least: float = 0.6, whole: bool = False, mirror: bool = True
+) -> Image.Image:
+    """A random square window, at least `least` of the shorter side, mirrored half the time where it may be; `whole`
+    keeps everything on white.
     """
     picture = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     if whole:
@@ -150,7 +157,7 @@ def crop(picture: Image.Image | NDArray, size: int, rng: Rng, least: float = 0.6
     side = rng.uniform(least, 1) * min(picture.size)
     left, top = (rng.uniform(0, length - side) for length in picture.size)
     cut = picture.resize((size, size), Image.Resampling.BICUBIC, (left, top, left + side, top + side), 2.0)
-    return cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else cut
+    return cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 and mirror else cut
 
 
 def fit(picture: Image.Image, side: int) -> Image.Image:
