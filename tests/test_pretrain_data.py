@@ -142,11 +142,11 @@ def test_what_is_no_shard_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no .tar shard"):
         list(read_shards(tmp_path))
     (tmp_path / "x.tar").write_bytes(b"no tar at all" * 99)
-    with pytest.raises(UserError, match=r"x\.tar is no shard of this project"):
+    with pytest.raises(UserError, match=r"x\.tar is no webdataset shard"):
         list(read_shards(tmp_path))
     with tarfile.open(tmp_path / "x.tar", "w") as tar:
         tar.addfile(tarfile.TarInfo("a.json"), io.BytesIO())
-    with pytest.raises(UserError, match=r"x\.tar is no shard of this project"):
+    with pytest.raises(UserError, match=r"x\.tar is no webdataset shard"):
         list(read_shards(tmp_path))
 
 

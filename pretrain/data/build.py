@@ -22,10 +22,11 @@ from clipguide.errors import UserError
 from pretrain.data import captions
 from pretrain.data.compose import Grounds, compose, plain
 from pretrain.data.gather import VARIANTS, digest, sprite
+from pretrain.data.index import counted, labels
 from pretrain.data.pair import Pair, phrase
 from pretrain.data.shards import write_json, write_shard
 from pretrain.data.sources import SOURCES
-from pretrain.data.split import SIDES, held_names, side_of, task_of
+from pretrain.data.split import held_names, side_of, task_of
 
 PER_SHARD = 2000
 RUN = 60  # pictures that one worker reads in a row
@@ -41,6 +42,7 @@ class Plan:
     size: int = 128
     seed: int = 0
     grounds: Grounds = field(default_factory=lambda: Grounds((), ()))
+    plain: bool = False  # pictures whole, with their own captions, each once
     held: frozenset[str] = frozenset()  # further names that no training caption may be: those held out of other builds
 
 
@@ -55,17 +57,22 @@ class Shard:
 
 
 def build(
-    plan: Plan, *, scale: float = 1.0, workers: int = 1, report: Callable[[str], None] = lambda text: None
+    plan: Plan,
+    *,
+    scale: float = 1.0,
+    workers: int = 1,
+    report: Callable[[str], None] = lambda text: None,
+    left_out: Counter[str] | None = None,
 ) -> dict[str, Any]:
     """Draw and write everything; returns the index, which is also written to `out/index.json`.
 
     `scale` multiplies the number of training samples. Unreadable pictures are left out, counted and named in the
-    index.
+    index, beside what was `left_out` before.
     """
     shards = plan_shards(plan, scale)
     refuse_others(plan.out, {shard.path for shard in shards})
     totals: Counter[str] = Counter()
-    broken: Counter[str] = Counter()
+    broken = Counter(left_out)
     runs = [range(at, min(at + RUN, len(plan.pairs))) for at in range(0, len(plan.pairs), RUN)]
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), initializer=keep, initargs=(plan,))
     with pool, told_of_death():
@@ -109,13 +116,13 @@ def plan_shards(plan: Plan, scale: float) -> list[Shard]:
     groups: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for number, (source, pair) in enumerate(plan.pairs):
         side = side_of(pair)
-        if side == "train":
+        if side == "train" and not plan.plain:
             count = draw_count(VARIANTS.get(source, 1) * scale, pair.origin)
             groups.setdefault((side, "composed"), []).extend((number, variant) for variant in range(count))
             continue
-        task = task_of(pair)
+        task = "whole" if side == "train" else task_of(pair)
         groups.setdefault((side, task), []).append((number, 0))
-        if pair.held is None:
+        if pair.held is None and not plan.plain:
             groups.setdefault((side, "composed"), []).append((number, 0))
     shards = []
     for (side, task), items in sorted(groups.items()):
@@ -142,7 +149,7 @@ def prepare(numbers: range) -> None:
         source, pair = PLAN.pairs[number]
         if source in SOURCES:
             with suppress(Exception):  # the shards count and name what cannot be read
-                sprite(pair, source, PLAN.cache)
+                sprite(pair, source, PLAN.cache, PLAN.size)
 
 
 def build_shard(shard: Shard) -> tuple[str, Counter[str], Counter[str]]:
@@ -161,7 +168,7 @@ def draw(
         source, pair = plan.pairs[number]
         key = digest(f"{source}/{pair.origin}").hex()[:12] + f"-{variant:03d}"
         try:
-            picture = sprite(pair, source, plan.cache)
+            picture = sprite(pair, source, plan.cache, plan.size)
             rng = np.random.default_rng(list(digest(f"{plan.seed} {key} {shard.task}")))
             board, texts, style = finish(pair, picture, plan, shard.task, rng)
         except Exception as error:  # noqa: BLE001  any reader may fail on a damaged file, and one picture must not end a build
@@ -171,21 +178,30 @@ def draw(
         if not texts:
             broken[f"{source}/{pair.origin}: every caption is a held-out name"] += 1
             continue
-        for label in (shard.side, f"{shard.side}/{shard.task}", f"source {source} {shard.side}", f"style {style}"):
-            counts[label] += 1
-        yield key, board, description(key, source, pair, texts, style, shard.task)
+        told = description(key, source, pair, texts, style, shard.task)
+        counts.update(labels(shard.side, told))
+        yield key, board, told
 
 
 def finish(
     pair: Pair, picture: Image.Image, plan: Plan, task: str, rng: np.random.Generator
 ) -> tuple[Image.Image, list[str], str | None]:
-    """(picture, captions, style) of one sample: composed, or plain with one template and the bare name."""
+    """(picture, captions, style) of one sample: composed, or whole with one template and the bare name, or, in a plain
+    build, with its own captions.
+    """
+    if plan.plain:
+        return plain(picture, plan.size), own_captions(pair), pair.style
     if task == "composed":
         sample = compose(pair, picture, plan.grounds, plan.size, rng)
         return sample.picture, sample.captions, sample.style
     name = captions.name_of(pair)
     texts = [captions.TEMPLATES[pair.medium][0].format(name), phrase(pair.captions["en"][0])]
     return plain(picture, plan.size), texts, pair.style
+
+
+def own_captions(pair: Pair) -> list[str]:
+    """The English captions of a pair, each once."""
+    return list(dict.fromkeys(filter(None, map(phrase, pair.captions["en"]))))
 
 
 def description(key: str, source: str, pair: Pair, texts: list[str], style: str | None, task: str) -> dict[str, Any]:
@@ -196,6 +212,7 @@ def description(key: str, source: str, pair: Pair, texts: list[str], style: str 
         "captions": texts,
         "languages": languages,
         "concept": pair.concept,
+        "licence": pair.licence,
         "source": source,
         "origin": pair.origin,
         "style": style,
@@ -209,18 +226,5 @@ def describe(plan: Plan, totals: Counter[str], broken: Counter[str], scale: floa
     licences: dict[str, Counter[str]] = {}
     for source, pair in plan.pairs:
         licences.setdefault(source, Counter())[pair.licence] += 1
-
-    def select(start: str) -> dict[str, int]:
-        return {key.removeprefix(start): count for key, count in sorted(totals.items()) if key.startswith(start)}
-
-    return {
-        "size": plan.size,
-        "seed": plan.seed,
-        "scale": scale,
-        "samples": {side: totals[side] for side in SIDES},
-        "tasks": {side: select(f"{side}/") for side in SIDES},
-        "sources": select("source "),
-        "styles": select("style "),
-        "licences": {source: dict(sorted(counts.items())) for source, counts in licences.items()},
-        "left out": dict(sorted(broken.items())),
-    }
+    told = {"size": plan.size, "seed": plan.seed, "scale": scale, "licences": licences, "left out": broken}
+    return told | counted(totals)

@@ -47,21 +47,27 @@ def add_build(commands: argparse._SubParsersAction) -> None:
     command.add_argument(
         "-o", "--out", type=Path, required=True, help="the folder for train, validation and test shards"
     )
-    command.add_argument("--size", type=int, default=128, help="side of the pictures in pixels")
+    command.add_argument("--size", type=int, default=128, help="side of the pictures in pixels, 16 to 1024")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--scale", type=float, default=1.0, help="multiplies the number of training samples")
     command.add_argument("--workers", type=int, default=2)
+    command.add_argument(
+        "--plain",
+        action="store_true",
+        help="each picture once, whole on white, with its own captions; by default cut-outs are put on grounds, "
+        "photographs are cropped and mirrored, and one picture in six is redrawn in a style, with captions that say so",
+    )
     command.set_defaults(handler=build)
 
 
 def add_balance(commands: argparse._SubParsersAction) -> None:
-    command = commands.add_parser("balance", help="copy shards with at most N training pairs for each query")
+    command = commands.add_parser("balance", help="copy shards, of the training pairs at most N for each query")
     command.add_argument("folder", type=Path, help="a folder of shards")
     command.add_argument("-o", "--out", type=Path, required=True, help="an empty folder for what stays")
     command.add_argument(
         "--queries", type=Path, help="a text file, one query a line; made from the captions by default"
     )
-    command.add_argument("--at-most", type=int, default=20_000, help="pairs for each query")
+    command.add_argument("--at-most", type=int, default=20_000, help="pairs for each query; one counts for its rarest")
     command.add_argument("--least", type=int, default=100, help="pairs a word must be in to become a query itself")
     command.add_argument("--seed", type=int, default=0)
     command.set_defaults(handler=balance)
@@ -81,7 +87,9 @@ def add_overlap(commands: argparse._SubParsersAction) -> None:
 
 
 def add_sources(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--sources", help="comma-separated names, folder:PATH or shards:PATH; all names by default")
+    command.add_argument(
+        "--sources", help="comma-separated names, folder:PATH, shards:PATH or a .csv; all names by default"
+    )
     command.add_argument(
         "--cache", type=Path, default=default_cache(), help="where package files and rasterised pictures are kept"
     )
@@ -115,32 +123,40 @@ def build(parsed: argparse.Namespace) -> int:
 
     if not 16 <= parsed.size <= 1024 or parsed.scale <= 0 or parsed.workers < 1:
         raise UserError("--size must be 16 to 1024, --scale above 0 and --workers at least 1")
-    pairs = collect(chosen(parsed), parsed.cache)
-    grounds, held = grounds_of(pairs, parsed.cache), held_everywhere(pairs, parsed.cache)
-    plan = Plan(pairs, parsed.out, parsed.cache, parsed.size, parsed.seed, grounds, held)
-    index = build(plan, scale=parsed.scale, workers=parsed.workers, report=lambda text: print(text, flush=True))
+    if parsed.plain and parsed.scale != 1:
+        raise UserError(f"--plain stores each picture once; leave --scale {parsed.scale:g} out")
+    left_out: Counter[str] = Counter()
+    pairs = collect(chosen(parsed), parsed.cache, left_out)
+    grounds, held = grounds_of(pairs, parsed.cache, parsed.size), held_everywhere(pairs, parsed.cache)
+    plan = Plan(pairs, parsed.out, parsed.cache, parsed.size, parsed.seed, grounds, parsed.plain, held)
+    told = {"scale": parsed.scale, "workers": parsed.workers, "left_out": left_out}
+    index = build(plan, report=lambda text: print(text, flush=True), **told)
+    for reason, count in left_out.items():
+        print(f"left out: {count} {reason}")
     print({key: index[key] for key in ("samples", "tasks", "sources")})
     return 0
 
 
 def stats(parsed: argparse.Namespace) -> int:
     """Print the numbers of samples and concepts, counts by task, source, style, medium and language, and of words."""
-    from pretrain.data.shards import read_shards
+    from pretrain.data.shards import read_folder
 
     counts: dict[str, Counter[str]] = {
         key: Counter() for key in ("task", "source", "style", "medium", "language", "word")
     }
-    concepts: set[str] = set()
-    for _, sample in read_shards(parsed.folder):
-        concepts.add(sample["concept"])
+    concepts, left_out = set[str](), Counter[str]()
+    for told in (sample.told for sample in read_folder(parsed.folder, left_out)):
+        concepts.add(told["concept"])
         for key in ("task", "source", "style", "medium"):
-            counts[key][str(sample[key])] += 1
-        counts["language"].update(sample["languages"])
-        counts["word"].update(word for text in sample["captions"] for word in text.lower().split())
+            counts[key][str(told.get(key))] += 1
+        counts["language"].update(list(told["languages"]))
+        counts["word"].update(word for text in told["captions"] for word in text.lower().split())
     words = counts.pop("word")
     print(f"samples: {counts['task'].total()}, concepts: {len(concepts)}")
     for key, counter in counts.items():
         print(f"{key}: " + ", ".join(f"{name} {count}" for name, count in counter.most_common()))
+    if left_out:
+        print("left out: " + ", ".join(f"{count} {reason}" for reason, count in left_out.items()))
     print(f"English words: {len(words)}, seen 3 times or more: {sum(count > 2 for count in words.values())}")
     return 0
 
@@ -162,7 +178,7 @@ def balance(parsed: argparse.Namespace) -> int:
     kept = balance_shards(parsed.folder, parsed.out, queries, parsed.at_most, parsed.least, parsed.seed)
     print(f"kept {sum(kept.chosen)} of {len(kept.chosen)} training pairs by {len(kept.found)} queries that occur")
     for query, count in kept.found.most_common(10):
-        print(f"  {query}: {kept.kept[query]} of {count}")
+        print(f"  {query}: in {kept.kept[query]} of {count}, counted for {kept.counted[query]}")
     return 0
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,18 +34,22 @@ VARIANTS = {
     "portraits": 3,
     "avatars": 1,
 }
-SPRITE = 192  # side at which pictures are read or rasterised once, and kept in the cache
+SPRITE = 192  # side from which pictures of up to that size are made: read or rasterised once, kept in the cache
 
 
-def collect(names: Sequence[str], cache: Path) -> list[tuple[str, Pair]]:
-    """All (source, pair) of the named sources. Raises UserError for a source without pairs or with pairs without
-    captions.
+def collect(names: Sequence[str], cache: Path, left_out: Counter[str] | None = None) -> list[tuple[str, Pair]]:
+    """All (source, pair) of the named sources; `left_out` counts what was no pair, by source and reason. Raises
+    UserError for a source without pairs or with pairs without captions.
     """
     found: list[tuple[str, Pair]] = []
     for name in names:
-        pairs = list(load(name).pairs(cache))
+        source = load(name)
+        pairs = list(source.pairs(cache))
+        if left_out is not None:
+            left_out.update({f"{name}: {reason}": count for reason, count in source.left_out.items()})
         if not pairs:
-            raise UserError(f"source {name!r} holds no pair; look into its folder or leave it out of --sources")
+            lacking = "".join(f", {count} samples {reason}" for reason, count in source.left_out.items())
+            raise UserError(f"source {name!r} holds no pair{lacking}; look into its folder or take it out of --sources")
         wordless = [pair.origin for pair in pairs if not any(phrase(text) for text in pair.captions.get("en", ()))]
         if wordless:
             raise UserError(
@@ -68,8 +73,10 @@ def held_everywhere(pairs: Sequence[tuple[str, Pair]], cache: Path) -> frozenset
     return held
 
 
-def grounds_of(pairs: Sequence[tuple[str, Pair]], cache: Path) -> Grounds:
-    """The photographs and textures among the wallpapers, as grounds: of these pairs, else of the cache, else none."""
+def grounds_of(pairs: Sequence[tuple[str, Pair]], cache: Path, size: int = SPRITE) -> Grounds:
+    """The photographs and textures among the wallpapers, as grounds for pictures of `size` pixels: of these pairs, else
+    of the cache, else none.
+    """
     papers = [pair for source, pair in pairs if source == "wallpapers"]
     if not papers:
         try:
@@ -79,19 +86,22 @@ def grounds_of(pairs: Sequence[tuple[str, Pair]], cache: Path) -> Grounds:
     kept: dict[str, list[np.ndarray]] = {"photo": [], "texture": []}
     for pair in papers:
         if pair.medium in kept:
-            kept[pair.medium].append(np.asarray(sprite(pair, "wallpapers", cache).convert("RGB")))
+            kept[pair.medium].append(np.asarray(sprite(pair, "wallpapers", cache, size).convert("RGB")))
     return Grounds(kept["photo"], kept["texture"])
 
 
-def sprite(pair: Pair, source: str, cache: Path) -> Image.Image:
-    """The picture of a pair at SPRITE pixels, read or rasterised once and then taken from the cache."""
+def sprite(pair: Pair, source: str, cache: Path, size: int = SPRITE) -> Image.Image:
+    """The picture of a pair for pictures of `size` pixels, at SPRITE pixels at least: read or rasterised once and then
+    taken from the cache.
+    """
+    side = max(SPRITE, size)
     if source not in SOURCES:  # the user's own files may change, and their copies would not
-        return pair.image(SPRITE)
-    name = digest(f"{source}/{pair.origin}/{SPRITE}").hex()[:24]
+        return pair.image(side)
+    name = digest(f"{source}/{pair.origin}/{side}").hex()[:24]
     file = cache / "sprites" / name[:2] / f"{name}.png"
     if file.is_file():
         return Image.open(file)
-    picture = pair.image(SPRITE)
+    picture = pair.image(side)
     file.parent.mkdir(parents=True, exist_ok=True)
     scratch = file.with_suffix(f".{multiprocessing.current_process().pid}.part")
     picture.save(scratch, "PNG", compress_level=1)

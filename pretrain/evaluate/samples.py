@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import io
-import json
-import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from clipguide.errors import UserError
+from pretrain.data.pictures import PICTURES
+from pretrain.data.shards import read_place, read_shard
 
 SPLITS = ("train", "validation", "test")
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,29 +69,12 @@ def held_style(shards: Path) -> list[Sample]:
 
 def read_index(shard: Path) -> Iterator[Sample]:
     """The samples of one shard; their pictures stay in the file until they are read."""
-    try:
-        with tarfile.open(shard) as tar:
-            members = {member.name: member for member in tar}
-            for name in sorted(name for name in members if name.endswith(".json")):
-                picture = members[name.removesuffix("json") + "jpg"]
-                told = json.loads(tar.extractfile(members[name]).read())
-                yield sample_of(partial(slice_of, shard, picture.offset_data, picture.size), told)
-    except (tarfile.TarError, KeyError, ValueError) as error:
-        raise UserError(f"{shard} is no shard of this project ({error}); build it again") from error
-
-
-def slice_of(file: Path, offset: int, size: int) -> bytes:
-    """Some bytes of a file."""
-    with file.open("rb") as stream:
-        stream.seek(offset)
-        return stream.read(size)
-
-
-def sample_of(read: Callable[[], bytes], told: dict[str, Any]) -> Sample:
-    """A sample of a shard, from what its JSON says."""
-    captions = {"en": tuple(told["captions"])} | told.get("languages", {})
-    rest = {name: told.get(name) or "" for name in ("task", "style", "medium", "source")}
-    return Sample(f"{told.get('task')}/{told['id']}", read, told["concept"], captions, **rest)
+    for stored in read_shard(shard):
+        told = stored.told
+        captions = {"en": tuple(told["captions"])} | told["languages"]
+        rest = {name: str(told.get(name) or "") for name in ("task", "style", "medium", "source")}
+        key = f"{told.get('task')}/{told.get('id') or stored.key}"
+        yield Sample(key, partial(read_place, shard, *stored.place), told["concept"], captions, **rest)
 
 
 def read_classes(folder: Path) -> list[Sample]:

@@ -1,0 +1,161 @@
+"""What users bring: photographs as phones write them, tables from spreadsheets, shards of others; and storing it as is."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from clipguide.errors import UserError
+from pretrain.cli import main
+from pretrain.data.gather import SPRITE, collect, sprite
+from pretrain.data.pictures import read_bytes
+from pretrain.data.shards import captions_in, read_shards
+
+
+def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def halves(width: int = 40, height: int = 40) -> Image.Image:
+    """Red on the left, blue on the right."""
+    picture = Image.new("RGB", (width, height), "red")
+    picture.paste("blue", (width // 2, 0, width, height))
+    return picture
+
+
+def write_tar(file: Path, members: dict[str, bytes]) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(file, "w") as tar:
+        for name, data in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    return file
+
+
+def others(file: Path) -> Path:
+    """A shard as other tools write it: two whole samples, one without words, one without a picture."""
+    picture = encoded(halves())
+    told = json.dumps({"caption": "a cat", "languages": {"de": "Katze"}}).encode()
+    whole = {"a.png": picture, "a.txt": b"a dog", "b.webp": encoded(halves(), "WEBP"), "b.json": told}
+    return write_tar(file, whole | {"c.png": picture, "d.txt": b"a bird"})
+
+
+@pytest.fixture(autouse=True)
+def nothing_held_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names that other sources hold out take seconds to list, and are none of these."""
+    monkeypatch.setattr("pretrain.data.gather.held_everywhere", lambda pairs, cache: frozenset())
+
+
+def build(*words: object) -> int:
+    return main(["data", "build", "--workers", "1", *map(str, words)])
+
+
+def test_phone_photographs_stand_upright() -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6  # the camera was held on its side
+    data = encoded(halves(40, 20), "JPEG", exif=turned, quality=95)
+    picture = read_bytes(data, 192)
+    assert picture.size == (20, 40)
+    assert picture.getpixel((10, 5))[0] > 200 and picture.getpixel((10, 35))[2] > 200
+
+
+def test_large_pictures_are_read_as_large_as_they_are_stored(tmp_path: Path) -> None:
+    halves(600, 600).save(tmp_path / "a.png")
+    (tmp_path / "a.txt").write_text("a red and a blue half")
+    ((source, pair),) = collect([f"folder:{tmp_path}"], tmp_path)
+    assert sprite(pair, source, tmp_path, 512).size == (512, 512)
+    assert sprite(pair, source, tmp_path, 64).size == (SPRITE, SPRITE)
+    small, large = (sprite(pair, "stamps", tmp_path, size) for size in (64, 512))  # these are kept in the cache
+    assert (small.size, large.size) == ((SPRITE, SPRITE), (512, 512))
+
+
+def test_plain_builds_keep_pictures_whole_with_their_own_captions(tmp_path: Path, capsys) -> None:
+    for at in range(8):
+        halves(80, 40).save(tmp_path / f"{at}.png")
+        (tmp_path / f"{at}.txt").write_text(f"red left of blue {at}\na second line")
+    given = ("--sources", f"folder:{tmp_path}", "--cache", tmp_path, "--size", "40", "--plain")
+    assert build(*given, "-o", tmp_path / "out") == 0
+    stored = list(read_shards(tmp_path / "out"))
+    assert len(stored) == 8
+    for data, told in stored:
+        picture = Image.open(io.BytesIO(data))
+        assert told["captions"][0].startswith("red left of blue") and told["captions"][1:] == ["a second line"]
+        assert picture.getpixel((5, 20))[0] > 200 and picture.getpixel((35, 20))[2] > 200
+        assert min(picture.getpixel((20, 3))) > 240 and told["style"] == "own"
+    capsys.readouterr()
+    assert build(*given, "--scale", "2", "-o", tmp_path / "no") == 2
+    assert "--plain stores each picture once" in capsys.readouterr().err and not (tmp_path / "no").exists()
+
+
+def test_a_picture_listed_twice_is_called_by_its_first_words(tmp_path: Path) -> None:
+    rows = "image,caption,language\na.png,,\na.png,Apfel,de\na.png,a red apple,\nb.png,!!!,\nc.png,???,\n"
+    (tmp_path / "t.csv").write_text(rows)
+    pairs = [pair for _, pair in collect([str(tmp_path / "t.csv")], tmp_path)]
+    assert pairs[0].captions == {"de": ("Apfel",), "en": ("a red apple",)} and pairs[0].concept == "red apple"
+    assert len({pair.concept for pair in pairs}) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("latin.csv", "image,caption\na.png,été\n".encode("latin-1"), "is not in UTF-8"),
+        ("short.csv", b"caption,image\na red apple\n", "names no image"),
+        ("long.csv", b'image,caption\na.png,"' + b"x" * 200_000 + b'"\n', "is no table"),
+    ],
+)
+def test_bad_tables_are_one_line(tmp_path: Path, capsys, name: str, content: bytes, words: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert build("--sources", f"folder:{tmp_path / name}", "-o", tmp_path / "out", "--cache", tmp_path) == 2
+    said = capsys.readouterr().err
+    assert words in said and said.count("\n") == 1
+
+
+def test_captions_beside_pictures_in_another_encoding_are_one_line(tmp_path: Path) -> None:
+    halves().save(tmp_path / "a.png")
+    (tmp_path / "a.txt").write_bytes("ein Äpfelchen".encode("latin-1"))
+    with pytest.raises(UserError, match=r"a\.txt is not in UTF-8"):
+        collect([f"folder:{tmp_path}"], tmp_path)
+
+
+def test_words_by_language_may_be_one_or_many() -> None:
+    assert captions_in({"caption": "apple", "languages": {"de": "Apfel", "fr": ["pomme", ""], "ja": []}}) == {
+        "en": ("apple",),
+        "de": ("Apfel",),
+        "fr": ("pomme",),
+    }
+    assert captions_in({"captions": [], "text": "an apple", "languages": ["de"]}) == {"en": ("an apple",)}
+
+
+def test_incomplete_samples_are_counted(tmp_path: Path, capsys) -> None:
+    others(tmp_path / "in/x.tar")
+    left_out: Counter[str] = Counter()
+    found = collect([f"shards:{tmp_path / 'in'}"], tmp_path, left_out)
+    assert [pair.origin for _, pair in found] == ["x.tar/a", "x.tar/b"]
+    name = f"shards:{tmp_path / 'in'}"
+    assert left_out == {f"{name}: without a caption": 1, f"{name}: without a picture": 1}
+    assert build("--sources", name, "-o", tmp_path / "out", "--cache", tmp_path, "--size", "32") == 0
+    assert f"left out: 1 {name}: without a caption" in capsys.readouterr().out
+    assert json.loads((tmp_path / "out/index.json").read_text())["left out"] == left_out
+
+
+def test_tools_work_on_shards_of_others(tmp_path: Path, capsys) -> None:
+    others(tmp_path / "in/train/x.tar"), others(tmp_path / "in/test/x.tar")
+    folder, sheet = str(tmp_path / "in"), tmp_path / "sheet.png"
+    assert main(["data", "stats", folder]) == 0
+    said = capsys.readouterr().out
+    assert "samples: 4, concepts: 2" in said and "de 2" in said and "2 without a caption" in said
+    assert main(["data", "show", folder, "-o", str(sheet)]) == 0 and sheet.is_file()
+    assert main(["data", "overlap", folder, "-o", str(tmp_path / "found")]) == 0
+    assert "2 of 2 pictures" in capsys.readouterr().out
+    assert main(["data", "balance", folder, "-o", str(tmp_path / "few"), "--least", "1", "--at-most", "9"]) == 0
+    with tarfile.open(tmp_path / "few/train/x.tar") as tar:
+        assert tar.getnames() == ["a.png", "a.txt", "b.webp", "b.json"]
