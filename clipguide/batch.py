@@ -103,8 +103,9 @@ def run(
                 pairs = list(zip(given[number], made, strict=True))
                 for task, outcome in pairs:
                     manifest.note(_facts(task), outcome)
-                manifest.write()
+                manifest.append(task.name for task, _ in pairs)
                 yield from (_result(out, task, outcome, outcome.state) for task, outcome in pairs)
+        manifest.write()
         done = {task.name: manifest.done(task.name, task.key) for task in tasks}
         sheets.write(out, tasks, {name: out / outcome.files[0] for name, outcome in done.items() if outcome})
         with contextlib.suppress(OSError):  # stopped jobs are kept there

@@ -166,7 +166,8 @@ def png(image: Tensor, metadata: Mapping[str, Any] | None = None, *, level: int 
 
     info = PngInfo()
     if metadata is not None:
-        info.add_itxt(METADATA_KEY, json.dumps(metadata, ensure_ascii=False, sort_keys=True))
+        told = json.dumps(metadata, ensure_ascii=False, sort_keys=True)
+        info.add_itxt(METADATA_KEY, told.encode(errors="backslashreplace").decode())  # a file's name may be no UTF-8
     buffer = io.BytesIO()
     to_pil(image).save(buffer, "PNG", pnginfo=info, compress_level=level)
     return buffer.getvalue()

@@ -179,7 +179,7 @@ def _digester() -> Callable[[Path], str]:
 def _digest(path: Path, digest: Callable[[Path], str]) -> str:
     if path.is_dir():
         inside = [f"{file.relative_to(path)} {digest(file)}" for file in sorted(path.rglob("*")) if file.is_file()]
-        return hashlib.sha256("\n".join(inside).encode()).hexdigest()
+        return hashlib.sha256("\n".join(inside).encode(errors="backslashreplace")).hexdigest()
     try:
         return sha256(path)
     except OSError:

@@ -6,13 +6,14 @@
     files       what was made, beside the manifest; the picture is the first
     seconds     of work; those before a stop count too
     steps, score, error
-The file is written whole or not at all, after every job; a start that finds it does what is left.
+A start writes the file whole, and a line more as each job is over: of two lines of a job the later one counts.  When
+the batch is over it is written whole again.  A start that finds it does what is left.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,15 @@ class Manifest:
         self._lines[job["name"]] = _line({**job, **told, "score": outcome.score, "error": outcome.error})
 
     def write(self) -> None:
-        images.write(self.path, "".join(self._lines.values()).encode())
+        images.write(self.path, _bytes(self._lines.values()))
+
+    def append(self, names: Iterable[str]) -> None:
+        """Puts the lines of some jobs on disk, below the others.  UserError when that cannot be done."""
+        try:
+            with self.path.open("ab") as file:
+                file.write(_bytes(self._lines[name] for name in names))
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be written ({error.strerror}); make room, then start again") from error
 
 
 def outcome(entry: Mapping[str, Any]) -> Outcome:
@@ -71,17 +80,25 @@ def outcome(entry: Mapping[str, Any]) -> Outcome:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """Every line.  UserError for a file that is no manifest."""
+    """What counts of every job.  UserError for a file that is no manifest."""
     try:
-        entries: Sequence[Any] = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        *whole, cut = path.read_bytes().split(b"\n")  # a kill or a full disk may leave the last line half written
+        entries = [json.loads(line) for line in whole]
         for entry in entries:
             if entry["state"] not in STATES or not isinstance(entry["name"], str):
                 raise ValueError("a state")
             outcome(entry)
+        if not whole and cut:
+            raise ValueError("no whole line")
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"{path} is no manifest of a batch ({error!r}); move it away, or give another --out") from None
-    return list(entries)
+    return list({entry["name"]: entry for entry in entries}.values())
 
 
 def _line(entry: Mapping[str, Any]) -> str:
     return json.dumps(entry, ensure_ascii=False) + "\n"
+
+
+def _bytes(lines: Iterable[str]) -> bytes:
+    """Bytes of a file's name that are no UTF-8 (lone surrogates, for Python) become escapes of JSON."""
+    return "".join(lines).encode(errors="backslashreplace")

@@ -100,7 +100,8 @@ def _begin(folder: Path, planned: Plan, key: str) -> Run:
         pass
     run.remove()
     folder.mkdir(parents=True)
-    run.write("recipe.json", json.dumps(planned.recipe | {"key": key}, ensure_ascii=False, sort_keys=True).encode())
+    recipe = json.dumps(planned.recipe | {"key": key}, ensure_ascii=False, sort_keys=True)
+    run.write("recipe.json", recipe.encode(errors="backslashreplace"))  # a photo's name may be no UTF-8
     return run
 
 

@@ -116,15 +116,13 @@ def test_breaking_off_keeps_what_is_done(tmp_path, crew):
 def test_ctrl_c_ends_cleanly(tmp_path, call, monkeypatch):
     photos(tmp_path / "in", 3)
     line = ["batch", tmp_path / "in", "a mosaic", "--out", tmp_path / "out", *FLAGS]
-    note = manifest.Manifest.write
+    append = manifest.Manifest.append
 
-    def interrupt(self):
-        note(self)
-        os.kill(os.getpid(), signal.SIGINT) if interrupt.armed else None
-        interrupt.armed = not interrupt.armed  # after the first job
+    def interrupt(self, names):
+        append(self, names)
+        os.kill(os.getpid(), signal.SIGINT)
 
-    interrupt.armed = False
-    monkeypatch.setattr(manifest.Manifest, "write", interrupt)
+    monkeypatch.setattr(manifest.Manifest, "append", interrupt)  # after the first job
     code, out, _ = call(*line)
     assert code == 130 and "1 done, 2 left" in out
     assert [entry["state"] for entry in lines(tmp_path / "out").values()] == ["done", "waiting", "waiting"]
