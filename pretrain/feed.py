@@ -19,11 +19,12 @@ import torch
 from torch import Tensor
 
 from clipguide.errors import UserError
+from pretrain.data.pictures import PICTURES
 from pretrain.pairs import Pairs
 
 BUFFER = 4096  # undecoded samples that are mixed
 AHEAD, DECODERS = 2, 4  # batches, threads
-_PICTURES = ("webp", "png", "jpg", "jpeg")
+_PICTURES = tuple(suffix[1:] for suffix in PICTURES)
 Sample = dict[str, Any]
 Decoded = tuple[Tensor, str, str]  # uint8 (3, size, size), caption, concept
 
@@ -170,10 +171,11 @@ def english(described: dict[str, Any]) -> list[str]:
 
 
 def read_picture(data: bytes, size: int) -> Tensor:
-    """Encoded picture -> uint8 (3, size, size), stretched where it is not square."""
-    from PIL import Image
+    """Encoded picture -> uint8 (3, size, size), upright, stretched where it is not square."""
+    from PIL import Image, ImageOps
 
     with Image.open(io.BytesIO(data)) as opened:
+        ImageOps.exif_transpose(opened, in_place=True)
         picture = opened.convert("RGB")
     if picture.size != (size, size):
         picture = picture.resize((size, size), Image.Resampling.BICUBIC, reducing_gap=2.0)

@@ -1,4 +1,4 @@
-"""What users bring: photographs as phones write them, tables from spreadsheets, shards of others; and storing it as is."""
+"""What users bring: photographs as phones write them, tables from spreadsheets, shards of others; all kept as it is."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pretrain.cli import main
 from pretrain.data.gather import SPRITE, collect, sprite
 from pretrain.data.pictures import read_bytes
 from pretrain.data.shards import captions_in, read_shards
+from pretrain.feed import read_picture
 
 
 def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -66,6 +67,8 @@ def test_phone_photographs_stand_upright() -> None:
     picture = read_bytes(data, 192)
     assert picture.size == (20, 40)
     assert picture.getpixel((10, 5))[0] > 200 and picture.getpixel((10, 35))[2] > 200
+    trained = read_picture(data, 8)
+    assert trained[0, 0].min() > 200 and trained[2, 7].min() > 200
 
 
 def test_large_pictures_are_read_as_large_as_they_are_stored(tmp_path: Path) -> None:
