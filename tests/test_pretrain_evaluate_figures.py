@@ -4,6 +4,7 @@ import io
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -59,7 +60,7 @@ def test_the_search_comes_within_an_eighth_of_a_decade(peak):
         tried.append(decade)
         return -abs(decade - peak)
 
-    assert abs(logistic.search_decade(score) - peak) <= 0.0626
+    assert abs(logistic.best(logistic.search(score)) - peak) <= 0.0626
     assert len(tried) == len(set(tried)) <= 15
 
 
@@ -69,9 +70,9 @@ def test_the_chosen_penalty_is_the_one_that_generalises():
     features = torch.randn(240, 40, generator=g)
     labels = ((features[:, 0] > 0) ^ (torch.rand(240, generator=g) < 0.25)).long()
     train, validation = (features[:60], labels[:60]), (features[60:], labels[60:])
-    classifier, penalty = logistic.fit_chosen(train, validation, 2)
+    classifier, tried = logistic.fit_chosen(train, validation, 2)
     loose = logistic.fit(*train, 2, 1e-6).accuracy(*validation)
-    assert penalty > 1
+    assert logistic.best(tried) > 0 and max(tried.values()) == tried[logistic.best(tried)]
     assert classifier.accuracy(*validation) > loose + 0.05
 
 
@@ -108,6 +109,12 @@ def test_tables_align():
 def test_plots_are_pictures():
     data = plots.few_shot(0.5, [(1, 0.2, 0.1, 0.3), (2, 0.4, 0.3, 0.5)])
     assert Image.open(io.BytesIO(data)).format == "PNG"
+    lower, higher = (Table("t", ("test", "R@1"), [("a", 0.1), ("b", share)], "") for share in (0.3, 0.9))
+    drawn = [Image.open(io.BytesIO(plots.bars(table, ("test",), ("R@1",)))) for table in (lower, higher)]
+    blue = [(np.asarray(picture)[..., :3] == (31, 119, 180)).all(-1).sum() for picture in drawn]
+    assert blue[1] > 2 * blue[0] > 0
+    peaked, flat = (Image.open(io.BytesIO(plots.penalties(tried, 0))) for tried in ({-2: 0, 0: 1}, {-2: 0, 0: 0}))
+    assert peaked.tobytes() != flat.tobytes()
 
 
 def test_the_bundled_clip_is_measured_on_the_held_out_classes():

@@ -77,6 +77,7 @@ def test_every_suite_measures(name, subject, shards, monkeypatch):
     assert all(len(row) == len(table.columns) for table in report.tables for row in table.rows)
     assert all(len(table.misleads) > 40 and table.title in table.text() for table in report.tables)
     assert report.tables[0].rows or name == "confusion"  # who knows all colours confuses none
+    assert report.pictures
     for data in report.pictures.values():
         assert min(Image.open(io.BytesIO(data)).size) > 100
 

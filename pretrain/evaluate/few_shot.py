@@ -16,7 +16,7 @@ import torch
 
 from pretrain.evaluate import plots
 from pretrain.evaluate.classes import Classes, read_task, trainable
-from pretrain.evaluate.logistic import fit, search_decade
+from pretrain.evaluate.logistic import best, fit, search
 from pretrain.evaluate.report import Report, Table
 from pretrain.evaluate.samples import Sample
 from pretrain.evaluate.subject import Subject
@@ -59,7 +59,7 @@ def one_draw(subject: Subject, task: Classes, k: int, seed: int) -> float:
     def score(decade: float) -> float:
         return fit(*train, classes, 10**decade, steps=60).accuracy(*validation)
 
-    decade = search_decade(score, COARSE, finest=1.0)
+    decade = best(search(score, COARSE, finest=1.0))
     return fit(*train, classes, 10**decade, steps=300).accuracy(*test)
 
 

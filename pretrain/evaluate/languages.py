@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from pretrain.evaluate import plots
 from pretrain.evaluate.report import Report, Table
 from pretrain.evaluate.retrieval import ranks
 from pretrain.evaluate.samples import Sample, read_split
@@ -27,7 +28,7 @@ COLUMNS = ("language", "names", "labels", "candidates", "English R@1", "English 
 
 
 def measure(job: Job) -> Report:
-    """Two rows for each language."""
+    """Two rows for each language, and bars."""
     samples = read_split(job.need_shards(), "test", ("style", "style-concepts"))
     concepts = [sample.concept for sample in samples]
     english, images = job.subject.texts(concepts), job.subject.images(samples)
@@ -46,7 +47,8 @@ def measure(job: Job) -> Report:
                 fits = fitting([sample.concept for sample in asked], concepts)
                 shares = (*recalls(texts, english, fits), *recalls(texts, images, fits))
                 rows.append((language, names, len(asked), len(concepts), *shares))
-    return Report([Table("languages", COLUMNS, rows, __doc__.partition("How it misleads. ")[2])])
+    table = Table("languages", COLUMNS, rows, __doc__.partition("How it misleads. ")[2])
+    return Report([table], {"bars": plots.bars(table, ("language", "names"), ("English R@1", "pictures R@1"))})
 
 
 def label(sample: Sample, language: str) -> str:

@@ -11,8 +11,9 @@ styles. Without a validation part the penalty is chosen on a fifth of the traini
 
 from __future__ import annotations
 
+from pretrain.evaluate import plots
 from pretrain.evaluate.classes import read_task, trainable
-from pretrain.evaluate.logistic import decades, fit_chosen
+from pretrain.evaluate.logistic import best, fit_chosen
 from pretrain.evaluate.report import Report, Table
 from pretrain.evaluate.suites import Job
 from pretrain.evaluate.zero_shot import accuracy, prompts
@@ -21,7 +22,7 @@ COLUMNS = ("classifier", "classes", "trained on", "tested on", "penalty", "top-1
 
 
 def measure(job: Job) -> Report:
-    """The probe beside zero-shot on the same pictures."""
+    """The probe beside zero-shot on the same pictures, and its accuracy over the penalties that were tried."""
     subject, task = job.subject, trainable(read_task(job))
     device = subject.encoder.device
     parts = [
@@ -29,11 +30,12 @@ def measure(job: Job) -> Report:
         for part in (task.train, task.validation, task.test)
     ]
     train, validation, test = parts
-    classifier, penalty = fit_chosen(train, validation, len(task.keys))
+    classifier, tried = fit_chosen(train, validation, len(task.keys))
     shares = accuracy(classifier(test[0]), test[1])
     size = len(task.keys), len(task.train) + len(task.validation), len(task.test)
-    rows = [("linear probe", *size, decades(penalty), *shares)]
+    rows = [("linear probe", *size, f"1e{best(tried):+.2f}", *shares)]
     images, labels = subject.images(task.test), task.labels(task.test)
     for prompt, texts in prompts(subject, task).items():
         rows.append((f"zero-shot, {prompt}", size[0], 0, size[2], "", *accuracy(images @ texts.T, labels)))
-    return Report([Table(f"linear probe{task.note}", COLUMNS, rows, __doc__.partition("How it misleads. ")[2])])
+    table = Table(f"linear probe{task.note}", COLUMNS, rows, __doc__.partition("How it misleads. ")[2])
+    return Report([table], {"penalty": plots.penalties(tried, best(tried))})

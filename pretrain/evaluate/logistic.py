@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -59,19 +58,26 @@ def fit(
     return Classifier(weight.detach(), bias.detach())
 
 
-def search_decade(score: Callable[[float], float], coarse: Sequence[float] = COARSE, finest: float = 0.125) -> float:
-    """The best decade (log10 of a penalty) for a score to maximise: coarse first, then halved around the best.
+def search(
+    score: Callable[[float], float], coarse: Sequence[float] = COARSE, finest: float = 0.125
+) -> dict[float, float]:
+    """Decades (log10 of a penalty) that were tried for a score to maximise: coarse first, then halved around the best.
 
-    The search of Radford et al. 2021, appendix A.3, whose finest step is an eighth of a decade.
+    The search of Radford et al. 2021, appendix A.3, whose finest step is an eighth of a decade.  -> decade: score.
     """
     found = {decade: score(decade) for decade in coarse}
     step = coarse[1] - coarse[0] if len(coarse) > 1 else 0.0
     while step > finest * 1.001:
         step /= 2
-        best = max(found, key=lambda decade: (found[decade], -abs(decade)))
-        for decade in (best - step, best + step):
+        middle = best(found)
+        for decade in (middle - step, middle + step):
             if decade not in found and min(coarse) <= decade <= max(coarse):
                 found[decade] = score(decade)
+    return found
+
+
+def best(found: dict[float, float]) -> float:
+    """The decade of the highest score, of equal ones the nearest to 0."""
     return max(found, key=lambda decade: (found[decade], -abs(decade)))
 
 
@@ -83,17 +89,12 @@ def fit_chosen(
     coarse: Sequence[float] = COARSE,
     finest: float = 0.125,
     steps: int = 1000,
-) -> tuple[Classifier, float]:
-    """(The classifier fitted on both parts with the penalty that was best on validation, that penalty)."""
+) -> tuple[Classifier, dict[float, float]]:
+    """(The classifier fitted on both parts with the best penalty, accuracy on validation by decade of the penalty)."""
 
     def score(decade: float) -> float:
         return fit(*train, classes, 10**decade, steps=min(steps, 100)).accuracy(*validation)
 
-    penalty = 10 ** search_decade(score, coarse, finest)
+    found = search(score, coarse, finest)
     both = torch.cat([train[0], validation[0]]), torch.cat([train[1], validation[1]])
-    return fit(*both, classes, penalty, steps=steps), penalty
-
-
-def decades(penalty: float) -> str:
-    """1e-3.5 and so on, for tables."""
-    return f"1e{math.log10(penalty):+.2f}"
+    return fit(*both, classes, 10 ** best(found), steps=steps), found

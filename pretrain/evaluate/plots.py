@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from torch import Tensor
+
+from pretrain.evaluate.report import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +27,31 @@ def png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()
+
+
+def bars(table: Table, words: Sequence[str], figures: Sequence[str]) -> bytes:
+    """Bars from 0 to 1, a group for each row. words: the columns that name a row; figures: those that are drawn."""
+    rows, wide = table.records()["rows"], 0.8 / len(figures)
+    figure, plot = axes(7, 1 + len(rows) * (0.15 + 0.13 * len(figures)))
+    for number, name in enumerate(figures):
+        places = [at + (number - (len(figures) - 1) / 2) * wide for at in range(len(rows))]
+        plot.barh(places, [row[name] for row in rows], wide, label=name)
+    plot.set_yticks(range(len(rows)), [", ".join(str(row[word]) for word in words) for row in rows], fontsize=8)
+    plot.set(xlim=(0, 1), ylim=(max(len(rows), 1) - 0.5, -0.5))
+    plot.grid(axis="x", alpha=0.3)
+    figure.legend(loc="outside upper right", ncols=len(figures), fontsize=8)
+    figure.suptitle(table.title.partition(";")[0], x=0.01, ha="left", fontsize=10)
+    return png(figure)
+
+
+def penalties(tried: Mapping[float, float], chosen: float) -> bytes:
+    """tried: decade of a penalty -> accuracy on validation; chosen: the decade that was taken."""
+    figure, plot = axes(6, 4)
+    plot.plot(*zip(*sorted(tried.items()), strict=True), marker="o")
+    plot.axvline(chosen, linestyle="--", color="tab:red", label="chosen")
+    plot.set(xlabel="log10 of the penalty", ylabel="top-1 on validation", ylim=(0, 1))
+    plot.legend()
+    return png(figure)
 
 
 def few_shot(zero: float, rows: Sequence[Sequence[float]]) -> bytes:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from clipguide.errors import UserError
 from clipguide.models.same_padding import PadsInside
 from clipguide.ops.vision_import import import_torchvision
+from pretrain.evaluate import plots
 from pretrain.evaluate.report import Report, Table
 from pretrain.evaluate.retrieval import chance, ranks, recall_among
 from pretrain.evaluate.samples import Sample, read_split
@@ -47,9 +48,12 @@ def measure(job: Job) -> Report:
             chosen = [sample for sample in samples if sample.task == task]
             if chosen:
                 rows += task_rows(job.subject, task, chosen, names[task], size)
-    tables = [Table("held-out tests", COLUMNS, rows, __doc__.partition("How it misleads. ")[2])]
-    held = held_classes(job.subject)
-    return Report([*tables, held] if held else tables)
+    table, held = (
+        Table("held-out tests", COLUMNS, rows, __doc__.partition("How it misleads. ")[2]),
+        held_classes(job.subject),
+    )
+    picture = plots.bars(table, ("test", "px", "direction"), ("R@1", "R@5"))
+    return Report([table, held] if held else [table], {"bars": picture})
 
 
 def candidates(task: str, samples: Sequence[Sample], shards: Path) -> list[str]:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from pretrain.evaluate import plots
 from pretrain.evaluate.report import Report, Table
 from pretrain.evaluate.samples import Sample, read_split
 from pretrain.evaluate.suites import Job
@@ -34,7 +35,8 @@ def measure(job: Job) -> Report:
         chosen = [sample for sample in samples if sample.task == task]
         if chosen:
             rows += both_ways(job, task, chosen)
-    return Report([Table("retrieval", COLUMNS, rows, __doc__.partition("How it misleads. ")[2])])
+    table = Table("retrieval", COLUMNS, rows, __doc__.partition("How it misleads. ")[2])
+    return Report([table], {"bars": plots.bars(table, ("test", "direction"), [f"R@{k}" for k in KS])})
 
 
 def both_ways(job: Job, task: str, samples: Sequence[Sample]) -> list[tuple]:

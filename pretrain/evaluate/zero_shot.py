@@ -17,6 +17,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from pretrain.evaluate import plots
 from pretrain.evaluate.classes import Classes, part_folders, picture_templates, read_task
 from pretrain.evaluate.report import Report, Table
 from pretrain.evaluate.samples import Sample, read_classes, read_split
@@ -34,7 +35,7 @@ PUBLISHED = {  # ImageNet top-1, Radford et al. 2021, table 11
 
 
 def measure(job: Job) -> Report:
-    """A row for each test and prompt."""
+    """A row for each test and prompt, and bars."""
     rows, found = [], tasks(job)
     for test, task in found.items():
         images, labels = job.subject.images(task.test), task.labels(task.test)
@@ -43,7 +44,8 @@ def measure(job: Job) -> Report:
             shares = accuracy(images @ texts.T, labels)
             rows.append((test, prompt, len(task.keys), len(labels), *shares, known if "ensemble" in prompt else None))
     title = "zero-shot classification" + "".join(task.note for task in found.values())
-    return Report([Table(title, COLUMNS, rows, __doc__.partition("How it misleads. ")[2])])
+    table = Table(title, COLUMNS, rows, __doc__.partition("How it misleads. ")[2])
+    return Report([table], {"bars": plots.bars(table, ("test", "prompt"), ("top-1", "top-5"))})
 
 
 def tasks(job: Job) -> dict[str, Classes]:
