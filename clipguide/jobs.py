@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import product
+from dataclasses import dataclass, field, replace
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
 from clipguide import hashtags
 from clipguide.errors import UserError
+from clipguide.methods import DEFAULT
 from clipguide.plans import Plan, method, plan
-from clipguide.runs import slug
+from clipguide.runs import MAX_NAME, slug
 from clipguide.weights import sha256
 
 PHOTO_METHOD = "textstyle"  # of a job with a photo that names no method
-RESERVED = "contact-sheet"  # what the names of the sheets begin with
+SHEET = "contact-sheet"  # a page of the contact sheet, without ending; further ones are contact-sheet-2 and so on
+SHEETS = re.compile(rf"{SHEET}(-\d+)?")
+MOST_LETTERS = 60  # of a photo's name or a style in the name of a job
 ABSENT = "absent"  # the digest of a file that is not there
 
 
@@ -78,27 +83,52 @@ def grid(
     method: str | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> list[Job]:
-    """Every photo in every style with every seed, in this order; None stands for no photo.
+    """Every photo in every style with every seed, in this order, what is given twice once; None stands for no photo.
 
     Without seeds that of the settings is used.  Without styles (for methods that can do without) there is one job a
-    photo.  Photos of one name but different endings are told apart by these.
+    photo.  Photos of one name but different endings are told apart by these, other jobs of one name by a number.
     """
-    stems = [photo.stem.casefold() for photo in photos if photo is not None]
+    photos, styles, seeds = (list(dict.fromkeys(given)) for given in (photos, styles, seeds))
+    stems = Counter(photo.stem.casefold() for photo in photos if photo is not None)
     jobs = []
     for photo, style, seed in product(photos, styles or [None], seeds or [None]):
         own = {} if photo is None else {"init": photo}
         own |= {} if seed is None else {"seed": seed}
-        known = "" if photo is None else photo.name if stems.count(photo.stem.casefold()) > 1 else photo.stem
+        known = "" if photo is None else photo.name if stems[photo.stem.casefold()] > 1 else photo.stem
         name = name_of(known, style or "", seed)
         prompts = () if style is None else (style,)
         jobs.append(Job(name, prompts, method, {**(settings or {}), **own}, str(photo or style)))
-    return jobs
+    return apart(jobs)
 
 
 def name_of(photo: str, style: str, seed: int | None) -> str:
     """'photo-style-s1': a legal file name; the parts are cut so that none drives out another."""
-    parts = [slug(part)[:60].rstrip("-_") for part in (photo, style) if part]
-    return "-".join([*parts, *([] if seed is None else [f"s{seed}"])]) or "picture"
+    parts, name = [slug(part) for part in (photo, style) if part], ""
+    for most in range(MOST_LETTERS, 0, -1):
+        cut = [part[:most].rstrip("-_") for part in parts]
+        name = "-".join([*cut, *([] if seed is None else [f"s{seed}"])]) or "picture"
+        if len(name.encode()) <= MAX_NAME:
+            break
+    return f"{name}-picture" if SHEETS.fullmatch(name) else name
+
+
+def apart(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs, with -2, -3 and so on behind names that an earlier one has, as far as capitals do not count."""
+    taken, seen = {job.name.casefold() for job in jobs}, set()
+    numbers, named = defaultdict(lambda: count(2)), []
+    for job in jobs:
+        name = job.name
+        while job.name.casefold() in seen and name.casefold() in taken:
+            name = _numbered(job.name, next(numbers[job.name.casefold()]))
+        seen.add(name.casefold())
+        taken.add(name.casefold())
+        named.append(replace(job, name=name))
+    return named
+
+
+def _numbered(name: str, number: int) -> str:
+    tail = f"-{number}"
+    return name.encode()[: MAX_NAME - len(tail)].decode(errors="ignore").rstrip("-_") + tail
 
 
 def check(jobs: Sequence[Job]) -> list[Task]:
@@ -124,7 +154,7 @@ def _refuse_doubles(jobs: Sequence[Job]) -> None:
 
 def _checked(job: Job, digest: Callable[[Path], str]) -> Task:
     try:
-        if slug(job.name) != job.name.lower() or job.name.lower().startswith(RESERVED):
+        if slug(job.name) != job.name.lower() or SHEETS.fullmatch(job.name.lower()):
             raise UserError(f"'{job.name}' cannot name a job's files; take other letters, digits and dashes")
         planned = _plan_without_photo(job)
         files = _files(job, planned)
@@ -145,6 +175,8 @@ def _plan_without_photo(job: Job) -> Plan:
     chosen = job.method
     if chosen is None and job.photo is not None:
         chosen = hashtags.read(job.prompts).method or PHOTO_METHOD
+    if not job.prompts and getattr(method(chosen or DEFAULT).Settings, "needs_prompt", True):
+        raise UserError(f"{chosen or DEFAULT} wants words, and none were given; add a style, such as 'a mosaic'")
     planned = plan(job.prompts, chosen, settings)
     wants = getattr(method(planned.method).Settings, "photo", "may")
     if wants == "must" and job.photo is None:

@@ -11,11 +11,10 @@ from torch import Tensor
 
 from clipguide import images
 from clipguide.errors import UserError
-from clipguide.jobs import Task
+from clipguide.jobs import SHEET, Task
 
-NAME = "contact-sheet"
 SIDE = 160  # px of a picture
-CELLS = 400  # of a page; further ones go to contact-sheet-2.png and so on
+CELLS = 400  # of a page
 Cell = tuple[Tensor, str]  # (picture, caption)
 
 
@@ -39,8 +38,9 @@ def write(out: Path, tasks: Sequence[Task], made: Mapping[str, Path]) -> list[Pa
 
 
 def _way(task: Task) -> str:
-    """All that jobs of one column share."""
-    settings = {name: value for name, value in task.settings.items() if name not in ("init", "mask")}
+    """All that jobs of one column share; photos of other shapes may be made at other sizes."""
+    own = ("init", "mask", "size") if task.photo else ()
+    settings = {name: value for name, value in task.settings.items() if name not in own}
     return json.dumps([task.method, task.prompts, settings])
 
 
@@ -71,7 +71,7 @@ def _blank() -> Tensor:
 
 
 def _page(out: Path, number: int, cells: Sequence[Cell], columns: int) -> Path:
-    path = out / (f"{NAME}.png" if number == 1 else f"{NAME}-{number}.png")
+    path = out / (f"{SHEET}.png" if number == 1 else f"{SHEET}-{number}.png")
     pictures, captions = zip(*cells, strict=True)
     images.write(path, images.png(images.sheet(pictures, captions, columns=columns, side=SIDE), level=3))
     return path

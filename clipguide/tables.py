@@ -21,8 +21,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from clipguide import manifest
 from clipguide.errors import UserError
-from clipguide.jobs import PHOTO_METHOD, Job, grid, name_of
+from clipguide.jobs import PHOTO_METHOD, SHEETS, Job, grid, name_of
 from clipguide.methods import DEFAULT, METHODS
 from clipguide.options import Common, options
 from clipguide.plans import method
@@ -35,10 +36,15 @@ IMAGE_PROMPT = re.compile(r"((?:^|(?<!\\)\|)\s*@)(?![/~])")
 
 
 def photos_of(folder: Path) -> list[Path]:
-    """The pictures that lie directly in a folder, by name.  UserError for no folder, or one without any."""
+    """The pictures that lie directly in a folder, by name, but for a batch's contact sheets.
+
+    UserError for no folder, or one without any.
+    """
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder; give one with photos in it")
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTOS and path.name[0] != ".")
+    if (folder / manifest.NAME).exists():
+        found = [path for path in found if not SHEETS.fullmatch(path.stem)]
     if not found:
         raise UserError(f"{folder} holds no photo ({', '.join(sorted(PHOTOS))}); give a folder with some")
     return found

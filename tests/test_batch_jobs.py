@@ -79,7 +79,7 @@ REFUSED = {
     "in": (["--seeds", "3-1"], "--seeds 3-1: write numbers"),
     "in ": (["a mosaic", "--steps", "many"], "--steps many"),
     "in  ": (["a mosaic", "--device", "cud"], "--device cud is not here"),
-    "in   ": ([], "no prompt was given"),
+    "in   ": ([], "textstyle wants words, and none were given; add a style"),
     "bare.csv ": (["a mosaic"], "says its own styles"),
 }
 TABLES = {

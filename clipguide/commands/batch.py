@@ -74,6 +74,8 @@ def run(args: argparse.Namespace) -> int:
         together=batching.together,
     )  # fmt: skip
     out = batching.out or Path("outputs") / args.jobs.resolve().stem
+    if out.resolve() == args.jobs.resolve():
+        raise UserError(f"--out {out} is the folder of the photos; give another for what is made of them")
     return _watch(wanted, out, crew, args.json)
 
 
@@ -115,7 +117,7 @@ def _tell(result: batch.JobResult, bar: tqdm, as_json: bool) -> None:
 
 def _sum_up(out: Path, counts: Counter[str], total: int, as_json: bool) -> None:
     left = total - counts["done"] - counts["skipped"] - counts["failed"]
-    sheets = sorted(map(str, out.glob(f"{jobs.RESERVED}*.png")))
+    sheets = [str(path) for path in sorted(out.glob(f"{jobs.SHEET}*.png")) if jobs.SHEETS.fullmatch(path.stem)]
     facts = {"done": counts["done"], "skipped": counts["skipped"], "failed": counts["failed"], "left": left}
     if as_json:
         print(json.dumps({**facts, "out": str(out), "manifest": str(out / manifest.NAME), "sheets": sheets}))
