@@ -104,7 +104,7 @@ class Page:
             raise UserError(f"{len(photos or ())} photos are chosen; choose from 1 to {MOST_PHOTOS}")
         if not lines or len(lines) > MOST_STYLES:
             raise UserError(f"{len(lines)} styles are given; write from 1 to {MOST_STYLES}, one a line")
-        prompts = [texts(self.studio.root, line)[0] for line in lines]
+        prompts = list(dict.fromkeys(texts(self.studio.root, line)[0] for line in lines))
         kept, refused = self._kept(photos)
         settings: dict[str, Any] = {}
         if any(option.name == "steps" for option in own_options(method)):
@@ -122,7 +122,7 @@ class Page:
             for prompt in prompts
         ]
         if wanted:
-            jobs.check(wanted)
+            jobs.check(wanted := jobs.apart(wanted))
         folder = self.studio.root / batches.FOLDER / runs.slug(prompts[0])
         return batches.begun(runs.unused(folder), wanted, refused)
 

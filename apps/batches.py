@@ -17,7 +17,7 @@ from clipguide.errors import UserError
 from clipguide.weights import Models
 
 FOLDER, PHOTOS = "batches", "photos"  # of the runs' folder, and of a batch's
-ZIP, SHEET = "batch.zip", "contact-sheet.png"
+ZIP, SHEET = "batch.zip", f"{jobs.SHEET}.png"
 ASKED = ".asked.json"  # what the visitor calls the photos, and those that were refused
 WORDS = {"waiting": "waiting", "done": "done", "skipped": "done before", "failed": "failed", "stopped": "stopped"}
 

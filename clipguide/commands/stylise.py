@@ -13,19 +13,20 @@ from tqdm import tqdm
 from clipguide import api, footage, runs, video
 from clipguide.commands import flags, pictures
 from clipguide.errors import UserError
+from clipguide.jobs import PHOTO_METHOD
 from clipguide.methods import METHODS
 from clipguide.options import Common, Output, split, validate
 from clipguide.styling import Styling
 from clipguide.weights import Models
 
-DEFAULT, FILM_DEFAULT = "textstyle", "clipstyler"  # a film needs one network for all its frames
+FILM_DEFAULT = "clipstyler"  # a film needs one network for all its frames
 
 
 def add_arguments(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     parser.add_argument("photo", type=Path, metavar="PHOTO", help="a picture, or a video")
     parser.add_argument("prompts", nargs="*", metavar="STYLE", help=pictures.PROMPT_HELP)
     film = any(video.is_video(word) for word in words)
-    pictures.add_arguments(parser, words, default=FILM_DEFAULT if film else DEFAULT)
+    pictures.add_arguments(parser, words, default=FILM_DEFAULT if film else PHOTO_METHOD)
 
 
 def run(args: argparse.Namespace) -> int:
