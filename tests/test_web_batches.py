@@ -40,6 +40,13 @@ def test_a_batch_makes_what_it_can(place, tmp_path):
     assert batches.table(again) == shown and again.left == 0 and again.state == "done"
 
 
+def test_styles_of_one_beginning_are_jobs_of_their_own(place, tmp_path):
+    styles = f"{'s' * 61} one\n{'s' * 61} two\n{'s' * 61} two"
+    work = plan(place, [picture(tmp_path / f"{'p' * 70}.png")], styles)
+    first, second = (job.name for job in work.wanted)
+    assert first != second and second.endswith("s-2")
+
+
 def test_a_batch_that_a_restart_cut_short_is_gone_on_with(place, tmp_path, models):
     work = plan(place, [picture(tmp_path / "a.png"), picture(tmp_path / "b.png")], "mosaic\nink")
     stopping = Runner(models, place.root)
