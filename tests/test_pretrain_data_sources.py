@@ -34,7 +34,8 @@ def test_every_source_has_fetch_and_pairs() -> None:
         load("folder")
 
 
-def test_a_source_that_was_not_fetched_says_how(tmp_path: Path) -> None:
+def test_a_source_that_was_not_fetched_says_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pretrain.data.sources.avatars.STYLES", {})
     for name in SOURCES:
         if name != "avatars":
             with pytest.raises(UserError, match="python -m pretrain data fetch"):

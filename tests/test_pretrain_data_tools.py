@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from colours import ColourEncoder
 from PIL import Image
 
 from clipguide.errors import UserError
@@ -27,7 +28,14 @@ def width_of(file: Path) -> int:
 
 
 def told(name: str, task: str = "composed") -> dict:
-    keys = {"source": "emoji", "style": "noto", "medium": "emoji", "languages": {"de": [name]}, "origin": name}
+    keys = {
+        "licence": "CC0-1.0",
+        "source": "emoji",
+        "style": "noto",
+        "medium": "emoji",
+        "languages": {"de": [name]},
+        "origin": name,
+    }
     return {"id": name, "captions": [f"a photo of {name}", name], "concept": name, "task": task, **keys}
 
 
@@ -41,12 +49,20 @@ def write_set(root: Path) -> None:
     write_shard(root / "test/concepts-00000.tar", samples)
 
 
-def test_no_query_has_more_than_its_share_and_rare_ones_keep_all() -> None:
+def test_no_query_brings_more_than_its_share_and_rare_ones_keep_all() -> None:
     captions = [["a dog"]] * 50 + [["a cat"]] * 3 + [["a dog with a cat"]] + [["nothing known"]]
     kept = balance(captions, ["dog", "Cat", "polar bear"], at_most=5)
-    assert kept.found == {"dog": 51, "cat": 4} and 5 <= kept.kept["dog"] <= 6 and kept.kept["cat"] == 4
-    assert all(kept.chosen[50:54]) and not kept.chosen[54]
+    assert kept.found == {"dog": 51, "cat": 4} and kept.counted == {"dog": 5, "cat": 4}
+    assert kept.kept == {"dog": 6, "cat": 4}  # one of the dogs is there for its cat
+    assert sum(kept.chosen[:50]) == 5 and all(kept.chosen[50:54]) and not kept.chosen[54]
     assert kept == balance(captions, ["dog", "cat"], at_most=5) and kept != balance(captions, ["dog", "cat"], 5, seed=1)
+
+
+def test_a_word_of_every_caption_neither_floods_nor_crowds_out() -> None:
+    captions = [["a photo of a dog"]] * 40 + [["a photo"]] * 30 + [[f"a photo of thing {at}"] for at in range(20)]
+    kept = balance(captions, ["photo", "dog", *(f"thing {at}" for at in range(20))], at_most=3)
+    assert max(kept.counted.values()) == 3 and sum(kept.chosen) == sum(kept.counted.values()) == 3 + 3 + 20
+    assert sum(kept.chosen[:40]) == sum(kept.chosen[40:70]) == 3 and all(kept.chosen[70:])
 
 
 def test_queries_of_several_words_match_runs_alone() -> None:
@@ -78,8 +94,45 @@ def test_balanced_shards_keep_samples_untouched_and_tests_whole(tmp_path: Path) 
     assert few == [sample for sample, stays in zip(whole, kept.chosen, strict=True) if stays]
     shard = "test/concepts-00000.tar"
     assert (tmp_path / "few" / shard).read_bytes() == (tmp_path / "all" / shard).read_bytes()
+    index = json.loads((tmp_path / "few/index.json").read_text())
+    assert index["samples"] == {"train": 4, "validation": 0, "test": 3} and index["tasks"]["test"] == {"concepts": 3}
+    assert index["licences"] == {"emoji": {"CC0-1.0": 7}}
+    with pytest.raises(UserError, match="holds one of the queries"):
+        balance_shards(tmp_path / "all", tmp_path / "none", ["horse"], 2, 1, 0)
     with pytest.raises(UserError, match="holds shards already"):
         balance_shards(tmp_path / "all", tmp_path / "few", ["dog"], 2, 1, 0)
+
+
+def test_a_balanced_build_keeps_the_licences_of_its_index(tmp_path: Path) -> None:
+    write_set(tmp_path / "all")
+    licences = {"emoji": {"MIT": 2, "CC-BY-4.0": 9}, "stamps": {"GPL-2.0-only": 5}}
+    (tmp_path / "all/index.json").write_text(json.dumps({"size": 48, "licences": licences, "samples": {"train": 8}}))
+    balance_shards(tmp_path / "all", tmp_path / "few", ["dog"], 2, 1, 0)
+    index = json.loads((tmp_path / "few/index.json").read_text())
+    assert index["licences"] == {"emoji": licences["emoji"]} and index["size"] == 48
+    assert index["samples"]["train"] == 2 and index["sources"] == {"emoji test": 3, "emoji train": 2}
+    balance_shards(tmp_path / "all/train", tmp_path / "part", ["dog"], 2, 1, 0)
+    assert json.loads((tmp_path / "part/index.json").read_text())["licences"] == {"emoji": licences["emoji"]}
+
+
+def test_overlap_by_a_clip_finds_what_a_thumbnail_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    colours = {"red": (230, 20, 20), "green": (20, 200, 40), "blue": (30, 40, 220)}
+
+    def spot(name: str, at: tuple[int, int]) -> Image.Image:
+        picture = Image.new("RGB", (48, 48), "black")
+        picture.paste(colours[name], (*at, at[0] + 24, at[1] + 24))
+        return picture
+
+    write_shard(tmp_path / "train/a.tar", [(name, spot(name, (0, 0)), told(name)) for name in ("red", "green")])
+    moved = [(name, spot(name, (20, 20)), told(f"{name} test", "concepts")) for name in ("red", "blue")]
+    write_shard(tmp_path / "test/a.tar", moved)
+    asked = []
+    monkeypatch.setattr("clipguide.weights.Models.encoder", lambda self, name: asked.append(name) or ColourEncoder())
+    assert [row.overlapping for row in overlap(tmp_path, tmp_path / "plain")] == [0] and not asked
+    assert main(["data", "overlap", str(tmp_path), "-o", str(tmp_path / "found"), "--clip", "mine"]) == 0
+    report = json.loads((tmp_path / "found/overlap.json").read_text())
+    assert asked == ["mine"] and (report["by"], report["threshold"]) == ("clip", 0.95)
+    assert [pair["concepts"] for pair in report["pairs"]] == [["red test", "red"]]
 
 
 def test_overlap_finds_the_copies_and_only_them(tmp_path: Path) -> None:
@@ -106,7 +159,10 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "test concepts: 2 of 3 pictures (66.7%)" in capsys.readouterr().out
 
 
-def test_a_folder_to_shards_by_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_to_shards_by_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pretrain.data.sources.avatars.STYLES", {})  # their names are held out as well: seconds
     for at in range(12):
         noise(at).save(tmp_path / f"{at}.png")
         (tmp_path / f"{at}.txt").write_text(f"a painting of number {at}")
