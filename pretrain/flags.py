@@ -31,7 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     run = parser.add_argument_group("the run")
     run.add_argument("--shards", type=Path, required=True, help="folder with .tar shards to train on")
-    run.add_argument("--start", required=True, help="CLIP to begin from: a folder, as `begin` writes, or a bundled name")
+    run.add_argument(
+        "--start", required=True, help="CLIP to begin from: a folder, as `begin` writes, or a bundled name"
+    )
     run.add_argument("--out", type=Path, required=True, help="folder of the run")
     run.add_argument("--resume", action="store_true", help="go on with the run in --out")
     run.add_argument("--validation", type=Path, help="folder with .tar shards whose R@1 is shown now and then")
