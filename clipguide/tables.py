@@ -94,14 +94,20 @@ def _text(path: Path) -> str:
 def _csv(path: Path) -> list[Row]:
     text = _text(path)
     head = text.partition("\n")[0]
-    reader = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in head and "," not in head else ",")
-    reader.fieldnames = [_plain(name) for name in reader.fieldnames or []]
-    rows = []
-    for cells in reader:
-        if None in cells:
-            line = f"{path.name} line {reader.line_num}"
-            raise UserError(f"{line}: more cells than columns; put texts with commas in quotes")
-        rows.append((reader.line_num, {name: cell.strip() for name, cell in cells.items() if cell and cell.strip()}))
+    delimiter = ";" if ";" in head and "," not in head else ","
+    reader = csv.DictReader(io.StringIO(text), delimiter=delimiter, strict=True)
+    rows, whole = [], 0  # lines that were read
+    try:
+        reader.fieldnames = [_plain(name) for name in reader.fieldnames or []]
+        whole = reader.line_num
+        for cells in reader:
+            if None in cells:
+                line = f"{path.name} line {reader.line_num}"
+                raise UserError(f"{line}: more cells than columns; put texts with commas in quotes")
+            whole = reader.line_num
+            rows.append((whole, {name: cell.strip() for name, cell in cells.items() if cell and cell.strip()}))
+    except csv.Error as error:
+        raise UserError(f"{path.name} line {whole + 1}: no CSV ({error}); end what a quote begins, and double quotes within") from None
     _check_columns(path, reader.fieldnames, {row["method"] for _, row in rows if "method" in row})
     return rows
 
@@ -124,7 +130,7 @@ def _yaml(path: Path) -> list[Row] | dict[str, Any]:
     text = _text(path)
     try:
         content, node = yaml.safe_load(text), yaml.compose(text)
-    except yaml.YAMLError as error:
+    except Exception as error:  # a date such as 2024-13-01, and other values, raise whatever they stumble over
         mark = getattr(error, "problem_mark", None)
         raise UserError(f"{path.name}{f' line {mark.line + 1}' if mark else ''}: no YAML; see docs/batch.md") from None
     if isinstance(content, dict):
