@@ -227,7 +227,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"--config {path}: cannot be read ({error.__class__.__name__}); give a YAML file") from None
-    except yaml.YAMLError as error:
+    except Exception as error:  # a date such as 2024-13-01, and other values, raise whatever they stumble over
         where = f" in line {error.problem_mark.line + 1}" if getattr(error, "problem_mark", None) else ""
         raise UserError(f"--config {path}: no YAML{where}; write lines such as 'steps: 200'") from None
     if not isinstance(values, dict):
