@@ -28,11 +28,11 @@ from typing import Any, Literal
 import torch
 from filelock import FileLock, Timeout
 
-from clipguide import runs, sheets
+from clipguide import manifest, runs, sheets
 from clipguide.cluster import cluster
 from clipguide.engines import Load, Outcomes, Stop, here, processes
 from clipguide.errors import UserError
-from clipguide.jobs import Job, Task, check
+from clipguide.jobs import SHEETS, Job, Task, check
 from clipguide.manifest import Manifest, Outcome
 from clipguide.ops.device import pick_device
 from clipguide.weights import Models
@@ -93,8 +93,8 @@ def run(
     if crew.engine == "local":
         pick_device(crew.device)
     with _held(out):
-        manifest = _opened(out, tasks)
-        kept = {task.name: manifest.done(task.name, task.key) for task in tasks}
+        noted = _opened(out, tasks)
+        kept = {task.name: noted.done(task.name, task.key) for task in tasks}
         left = [task for task in tasks if kept[task.name] is None]
         yield from (_result(out, task, kept[task.name], "skipped") for task in tasks if kept[task.name] is not None)
         given = loads(left, crew)
@@ -102,11 +102,11 @@ def run(
             for number, made in outcomes:
                 pairs = list(zip(given[number], made, strict=True))
                 for task, outcome in pairs:
-                    manifest.note(_facts(task), outcome)
-                manifest.append(task.name for task, _ in pairs)
+                    noted.note(_facts(task), outcome)
+                noted.append(task.name for task, _ in pairs)
                 yield from (_result(out, task, outcome, outcome.state) for task, outcome in pairs)
-        manifest.write()
-        done = {task.name: manifest.done(task.name, task.key) for task in tasks}
+        noted.write()
+        done = {task.name: noted.done(task.name, task.key) for task in tasks}
         sheets.write(out, tasks, {name: out / outcome.files[0] for name, outcome in done.items() if outcome})
         with contextlib.suppress(OSError):  # stopped jobs are kept there
             (out / WORK).rmdir()
@@ -114,7 +114,8 @@ def run(
 
 @contextlib.contextmanager
 def _held(out: Path) -> Iterator[None]:
-    """The folder, made where it was not, for this batch alone."""
+    """The folder, made where it was not, for this batch alone; it stays as it was where no batch comes of it."""
+    fresh = not out.exists()
     try:
         (out / WORK).mkdir(parents=True, exist_ok=True)
         lock = FileLock(out / ".lock", thread_local=False)  # a web page's iterator wanders through threads
@@ -128,6 +129,15 @@ def _held(out: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+        if not (out / manifest.NAME).exists():
+            _leave(out, fresh)
+
+
+def _leave(out: Path, fresh: bool) -> None:
+    (out / ".lock").unlink(missing_ok=True)
+    for folder in (out / WORK, out) if fresh else (out / WORK,):
+        with contextlib.suppress(OSError):  # something else lies there
+            folder.rmdir()
 
 
 def _clear(out: Path) -> None:
@@ -138,20 +148,23 @@ def _clear(out: Path) -> None:
                 path.unlink()
         except Timeout:
             raise UserError(f"workers of a batch that was killed are still at work in {out}; end them first") from None
-    runs.sweep(out)
+    if (out / manifest.NAME).exists():  # else it is a stranger's folder
+        runs.sweep(out)
 
 
 def _opened(out: Path, tasks: Sequence[Task]) -> Manifest:
     """The manifest, with a line for every job.  UserError where a file of a job's name was made by nobody known."""
-    manifest = Manifest(out)
+    noted = Manifest(out)
+    new = {task.name.casefold() for task in tasks if noted.entry(task.name) is None}
+    for path in sorted(path for path in out.iterdir() if path != noted.path and not path.is_dir()):
+        sheet = not noted.path.exists() and path.suffix == ".png" and SHEETS.fullmatch(path.stem)
+        if sheet or path.name.partition(".")[0].casefold() in new:  # a job's files are its name and endings
+            raise UserError(f"{path} is there, and no batch made it; move it, or give another --out")
     for task in tasks:
-        entry = manifest.entry(task.name)
-        if entry is None and (out / f"{task.name}.png").exists():
-            raise UserError(f"{out / task.name}.png is there, and no batch made it; move it, or give another --out")
-        if entry is None or manifest.done(task.name, task.key) is None:
-            manifest.note(_facts(task), Outcome())
-    manifest.write()
-    return manifest
+        if noted.done(task.name, task.key) is None:
+            noted.note(_facts(task), Outcome())
+    noted.write()
+    return noted
 
 
 def loads(tasks: Sequence[Task], crew: Crew) -> list[Load]:

@@ -107,7 +107,8 @@ def _csv(path: Path) -> list[Row]:
             whole = reader.line_num
             rows.append((whole, {name: cell.strip() for name, cell in cells.items() if cell and cell.strip()}))
     except csv.Error as error:
-        raise UserError(f"{path.name} line {whole + 1}: no CSV ({error}); end what a quote begins, and double quotes within") from None
+        advice = "end what a quote begins, and double quotes within"
+        raise UserError(f"{path.name} line {whole + 1}: no CSV ({error}); {advice}") from None
     _check_columns(path, reader.fieldnames, {row["method"] for _, row in rows if "method" in row})
     return rows
 

@@ -8,9 +8,9 @@ import sys
 from contextlib import closing
 
 import pytest
-from tiny_batch import FLAGS, TINY, grid, lines, make, photos
+from tiny_batch import FLAGS, SETTINGS, TINY, grid, lines, make, photos
 
-from clipguide import batch, tables
+from clipguide import batch, jobs, tables
 from clipguide.commands.batch import Batching
 from clipguide.errors import UserError
 from clipguide.methods import METHODS
@@ -119,12 +119,23 @@ def test_bad_input_is_refused_in_one_line_before_anything_is_made(tmp_path, call
     assert not (tmp_path / "out").exists()
 
 
-def test_a_file_that_no_batch_made_is_kept(tmp_path, crew):
+@pytest.mark.parametrize("name", ["p000-a-mosaic.png", "p000-a-mosaic.drawing.svg", "contact-sheet.png"])
+def test_a_file_that_no_batch_made_is_kept(tmp_path, crew, name):
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "p000-a-mosaic.png").write_bytes(b"precious")
-    with pytest.raises(UserError, match="no batch made it"):
+    (tmp_path / "out" / "other.png").write_bytes(b"in nobody's way")
+    (tmp_path / "out" / name).write_bytes(b"precious")
+    with pytest.raises(UserError, match=f"{name} is there, and no batch made it"):
         make(grid(photos(tmp_path / "in", 1)), tmp_path / "out", crew)
-    assert (tmp_path / "out" / "p000-a-mosaic.png").read_bytes() == b"precious"
+    assert (tmp_path / "out" / name).read_bytes() == b"precious"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted([name, "other.png"])
+
+
+def test_jobs_may_be_named_as_the_parts_of_a_batch(tmp_path, crew):
+    words = {name: value for name, value in SETTINGS.items() if name != "features"}
+    for texts in (["fox"], ["fox", "work", "manifest"]):
+        results = make(jobs.grid([None], texts, method="pixels", settings=words), tmp_path / "out", crew)
+        assert [result.error for result in results.values()] == [""] * len(texts)
+    assert [entry["state"] for entry in lines(tmp_path / "out").values()] == ["done"] * 3
 
 
 def test_photos_of_one_name_are_told_apart(tmp_path):
