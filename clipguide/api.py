@@ -13,6 +13,7 @@ from torch import Tensor
 from clipguide import images, runs
 from clipguide.core import Exportable, Step
 from clipguide.encoders import ClipEncoder
+from clipguide.errors import UserError
 from clipguide.plans import Plan, method, plan, plan_again
 from clipguide.weights import Models
 
@@ -65,8 +66,13 @@ class Picture:
         return images.to_pil(self.tensor[0])
 
     def save(self, path: Path | str) -> Path:
-        """Writes a PNG that knows how it was made; an existing file is kept and a number added."""
-        free = runs.unused(Path(path))
+        """Writes a PNG that knows how it was made; an existing file is kept and a number added.
+
+        UserError for a name with another ending than .png.
+        """
+        if Path(path).suffix.lower() not in ("", ".png"):
+            raise UserError(f"{path}: pictures are written as PNG; give a name that ends in .png")
+        free = runs.unused(Path(path).with_suffix(".png"))
         images.write(free, images.png(self.tensor[0], self.recipe))
         return free
 
@@ -98,7 +104,13 @@ def follow(planned: Plan, models: Models, run: runs.Run, *, frame_every: int = 0
     """Runs a plan into its folder: log, frames, previews, a state to resume from, at last the picture.
 
     Goes on from the run's saved state if it has one.  Leaving the loop early keeps the picture as it is, and the state.
+    UserError when another process is at work there.
     """
+    with run.held():
+        yield from _followed(planned, models, run, frame_every)
+
+
+def _followed(planned: Plan, models: Models, run: runs.Run, frame_every: int) -> Iterator[Progress]:
     state = run.load_state()
     log = run.log_before(state["step"] if state else 0)
     began = time.monotonic() - (log[-1]["seconds"] if log else 0)

@@ -7,17 +7,21 @@
         preview.png     the newest frame
         frames/         one PNG for each kept step
         picture.png     the result; picture-2.png and so on in a batch
+        output.json     of an unfinished run that writes elsewhere too: see `commands.delivery`
     Every file is written whole or not at all.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import json
+import os
 import re
 import shutil
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,15 +29,30 @@ from typing import Any
 from clipguide import images
 from clipguide.errors import UserError
 
+try:
+    import fcntl
+except ImportError:  # Windows has none: there a run's folder is not locked
+    fcntl = None
+
 MAX_NAME = 120  # bytes; file systems take 255, and endings and numbers are added
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)")  # names that Windows keeps for itself
+FOLDERS = re.compile(r"(?<!\S)@/[^|^]*/")  # of an image prompt
 
 
 def slug(text: str) -> str:
     """A legal, telling file name: letters of any script, digits and dashes; "picture" when nothing is left."""
-    words = re.sub(r"[^\w]+", "-", unicodedata.normalize("NFC", text).lower()).strip("-_")
+    kept = ""
+    for letter in unicodedata.normalize("NFC", text).lower():
+        vowel = unicodedata.category(letter)[0] == "M" and kept[-1:] not in ("", "-")  # and other marks on a letter
+        kept += letter if letter.isalnum() or letter == "_" or vowel else "-"
+    words = re.sub("-+", "-", kept).strip("-_")
     words = words.encode()[:MAX_NAME].decode(errors="ignore").rstrip("-_") or "picture"
     return f"{words}-picture" if RESERVED.fullmatch(words) else words
+
+
+def title(texts: Sequence[str]) -> str:
+    """The prompts as one line, to name files after: image prompts without their folders."""
+    return FOLDERS.sub("@", " ".join(texts))
 
 
 def sweep(folder: Path) -> None:
@@ -42,13 +61,16 @@ def sweep(folder: Path) -> None:
         images.discard(partial)
 
 
+def numbered(path: Path) -> Iterator[Path]:
+    """The path itself, then with -2, -3, ... before its ending."""
+    yield path
+    for number in itertools.count(2):
+        yield path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
 def unused(path: Path) -> Path:
-    """The path itself, or with -2, -3, ... before its ending when it is taken."""
-    candidate, number = path, 1
-    while candidate.exists():
-        number += 1
-        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    return candidate
+    """The path itself, or with a number when it is taken, be it by a link to nowhere."""
+    return next(candidate for candidate in numbered(path) if not os.path.lexists(candidate))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +96,23 @@ class Run:
     def finished(self) -> bool:
         return self.picture.exists() and not (self.folder / "state.pt").exists()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps every other process, and thread, from making this run meanwhile; the end of a process lets go.
+
+        UserError when another holds it.
+        """
+        with _locked(self.folder / "recipe.json") as free:
+            if not free:
+                raise UserError(f"{self.folder} is still being made by another process; wait for it, or stop it there")
+            yield
+
     def log(self) -> list[dict[str, Any]]:
         """A dict for each logged step, oldest first; a line cut short by a kill is left out."""
         path, entries = self.folder / "log.jsonl", []
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        for line in path.read_bytes().split(b"\n") if path.exists() else []:
             try:
-                entries.append(json.loads(line))
+                entries.append(json.loads(line.decode()))
             except ValueError:
                 continue
         return entries
@@ -130,11 +163,33 @@ class Run:
 
     def pictures(self) -> list[Path]:
         """The result: one for each of the batch."""
-        more = sorted(self.folder.glob("picture-*.png"), key=lambda path: int(path.stem.rpartition("-")[2]))
-        return [self.picture, *more]
+        named = [(re.fullmatch(r"picture-(\d+)\.png", path.name), path) for path in self.folder.iterdir()]
+        more = sorted((int(match[1]), path) for match, path in named if match)
+        return [self.picture, *(path for _, path in more)]
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[bool]:
+    """Whether nobody else has locked the file; then it stays locked.  True where the system knows no locks."""
+    try:
+        file = path.open("r+b")
+    except OSError:
+        file = None
+    if file is None or fcntl is None:
+        yield True
+        return
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            free = True
+        except BlockingIOError:
+            free = False
+        except OSError:  # a file system without locks
+            free = True
+        yield free
 
 
 def _first_line(error: Exception) -> str:
@@ -147,12 +202,13 @@ def _line(entry: Mapping[str, Any]) -> str:
 
 def create(root: Path, recipe: Mapping[str, Any]) -> Run:
     """A new folder under `root`, named after the prompt.  UserError when it cannot be written."""
-    name = slug(" ".join(recipe["prompts"]))
+    name = slug(title(recipe["prompts"]))
     try:
         root.mkdir(parents=True, exist_ok=True)
         folder = _make_unused(root / name)
         run = Run(folder)
-        run.write("recipe.json", json.dumps(recipe, ensure_ascii=False, indent=1, sort_keys=True).encode())
+        told = json.dumps(recipe, ensure_ascii=False, indent=1, sort_keys=True)
+        run.write("recipe.json", told.encode(errors="backslashreplace"))  # a file's name may be no UTF-8
     except OSError as error:
         raise UserError(f"--runs {root}: cannot be written ({error.strerror}); give another folder") from None
     return run

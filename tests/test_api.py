@@ -37,6 +37,13 @@ def test_generate_gives_a_picture_that_knows_how_it_was_made(tmp_path):
     assert torch.equal(last.image, picture.tensor)
 
 
+def test_a_picture_is_saved_as_png_alone(tmp_path):
+    picture = clipguide.generate("a castle", method="pixels", models=TinyModels(), **SMALL)
+    assert picture.save(tmp_path / "castle").name == "castle.png"
+    with pytest.raises(UserError, match=r"castle.jpg: pictures are written as PNG"):
+        picture.save(tmp_path / "castle.jpg")
+
+
 def test_stream_yields_the_start_and_every_update():
     steps = list(clipguide.stream("a castle", method="pixels", models=TinyModels(), **SMALL))
     assert [step.index for step in steps] == [0, 1, 2] and steps[-1].last

@@ -31,6 +31,8 @@ RECIPE = {"method": "fourier", "prompts": ["a fox"], "settings": {}}
         ("???", "picture"),
         ("Füchse im Schnee", "füchse-im-schnee"),
         ("狐狸", "狐狸"),
+        ("हिन्दी में", "हिन्दी-में"),
+        ("\u0301 x \u20dd", "x"),
         ("CON", "con-picture"),
         ("nul: a void", "nul-a-void"),
     ],
@@ -55,6 +57,18 @@ def test_unused_counts_before_the_ending(tmp_path):
     for name in ("fox.png", "fox-2.png"):
         (tmp_path / name).touch()
     assert runs.unused(tmp_path / "fox.png") == tmp_path / "fox-3.png"
+
+
+@pytest.mark.parametrize(
+    "texts, name",
+    [
+        (["@/home/me/style.png:0.5 | a fox"], "style-png-0-5-a-fox"),
+        (["a fox", "@/a/b.png ^ @/c/d.png"], "a-fox-b-png-d-png"),
+        (["either/or @ home"], "either-or-home"),
+    ],
+)
+def test_folders_of_image_prompts_are_no_part_of_the_name(texts, name):
+    assert runs.slug(runs.title(texts)) == name
 
 
 def test_state_comes_back_and_is_forgotten(tmp_path):
@@ -88,10 +102,43 @@ def test_a_log_line_cut_short_is_left_out_and_cut_away(tmp_path):
     run = runs.create(tmp_path, RECIPE)
     for step in range(4):
         run.append({"step": step})
-    with (run.folder / "log.jsonl").open("a") as file:
-        file.write('{"step": 4, "sco')
+    with (run.folder / "log.jsonl").open("ab") as file:
+        file.write('{"step": 4, "losses": {"狐'.encode()[:-1])
     assert [entry["step"] for entry in run.log()] == [0, 1, 2, 3]
     assert run.log_before(2) == [{"step": 0}, {"step": 1}] == run.log()
+
+
+@pytest.mark.parametrize("letter", ["\u2028", "\u0085", "\x0b"])
+def test_a_line_of_the_log_ends_where_the_file_says(tmp_path, letter):
+    run = runs.create(tmp_path, RECIPE)
+    entry = {"step": 0, "losses": {f"a{letter}fox": 1.0}}
+    run.append(entry)
+    assert run.log() == [entry]
+
+
+def test_one_at_a_time_makes_a_run(tmp_path):
+    planned = api.plan(["a fox"], "pixels", {"size": "32x32", "steps": 4, "cutouts": 2})
+    run = runs.create(tmp_path, planned.recipe)
+    steps = api.follow(planned, TinyModels(), run)
+    next(steps)
+    with pytest.raises(UserError, match="still being made"):
+        next(api.follow(planned, TinyModels(), run))
+    steps.close()
+    assert follow(planned, run).step.last
+
+
+def test_the_death_of_a_process_lets_go_of_its_run(tmp_path):
+    run = runs.create(tmp_path, RECIPE)
+    code = "import sys, pathlib as p, clipguide.runs as r\nwith r.Run(p.Path(sys.argv[1])).held(): input(print())"
+    line = [sys.executable, "-c", code, str(run.folder)]
+    process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process.stdout.read(1)
+    with pytest.raises(UserError, match="still being made"), run.held():
+        pass
+    process.kill()
+    process.communicate()
+    with run.held():
+        pass
 
 
 def test_a_folder_without_a_recipe_is_no_run(tmp_path):
