@@ -8,14 +8,16 @@ A prompt may end in `:weight` and `:weight:stop`.
     @style.png:0.5            an image as the prompt
     a fox | blurry:-0.3       two prompts
     a seed ^ a tree | spring  a story: one prompt, then two
-A colon counts only when a number ends the prompt after it, so `Star Wars: a new hope`, `C:\\fox.png` and
-`http://host:80` stay whole; between two digits it is part of a text too (`at 12:30`, `16:9`): to weigh such a text put
-a space before the colon (`at 12:30 :2`).  `\\|` is a plain bar; `^` is plain unless spaces stand around it.
+A colon counts only when a number ends the prompt after it, so `Star Wars: a new hope` and `C:\\fox.png` stay whole;
+between two digits (`at 12:30`, `16:9`) and before an address's port (`see http://host:80`) it is part of a text too: to
+weigh such a text put a space before the colon (`at 12:30 :2`).  `\\|` is a plain bar; `^` is plain unless spaces stand
+around it.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +32,7 @@ COLON = r"(?P<space>\s*):\s*"
 SINCE = re.compile(rf"(?P<judge>[^@]+?)\s*@\s*(?P<since>{NUMBER})")
 WEIGHTED = re.compile(rf"(?P<text>.*?){COLON}(?P<weight>{NUMBER})", re.DOTALL)
 STOPPED = re.compile(rf"(?P<text>.*?){COLON}(?P<weight>{NUMBER})\s*:\s*(?P<stop>{NUMBER})", re.DOTALL)
+IMAGE = re.compile(r"((?:^|(?<!\\)\||(?<!\S)\^(?=\s))\s*@)")  # up to where an image prompt's path begins
 MAX_WEIGHT = 100.0
 MAX_STOP = math.pi**2 / 2  # of opposite vectors
 
@@ -99,6 +102,15 @@ def _story(text: str) -> Iterator[Prompt]:
             yield replace(parse_prompt(part.replace("\\|", "|")), chapter=(number, len(chapters)))
 
 
+def placed(text: str) -> str:
+    """The text with absolute paths of its image prompts: it means the same in every folder."""
+    head, *rest = IMAGE.split(text)
+    return head + "".join(
+        part if number % 2 == 0 else os.path.join(os.getcwd(), os.path.expanduser(part))
+        for number, part in enumerate(rest)
+    )
+
+
 def told(prompts: Sequence[Prompt], progress: float) -> tuple[Prompt, ...]:
     """The prompts of the chapters that are told at that progress in [0, 1], and those that stand in no story."""
     return tuple(p for p in prompts if p.chapter[0] == min(int(progress * p.chapter[1]), p.chapter[1] - 1))
@@ -132,15 +144,16 @@ def _weighed(text: str) -> tuple[str, float, float]:
 
 def _colon_is_text(match: re.Match[str]) -> bool:
     text = match["text"]
-    between_digits = text[-1:].isdigit() and not match["space"] and match["weight"][0].isdigit()
-    port = re.fullmatch(r"@?\w+://[^/\s]*", text)
-    return bool(port or (between_digits and not text.startswith("@")))
+    if match["space"] or not match["weight"][0].isdigit():
+        return False
+    port = re.search(r"(?<!\w)\w+://[^/\s]*$", text)
+    return bool(port or (text[-1:].isdigit() and not text.startswith("@")))
 
 
 def _image_file(name: str) -> Path:
     if re.match(r"\w+://", name):
         raise UserError(f"the image prompt '{name}' is an address; save the picture and give @FILE")
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if not path.is_file():
         raise UserError(f"the image prompt '{name}' is no file here; give @FILE with a picture that exists")
     return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import types
 from collections.abc import Iterable, Mapping
@@ -10,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from clipguide.errors import UserError
 
 MIN_SIDE, MAX_SIDE = 16, 4096
+SHORT = {"out": "-o"}  # flags that are also written so
 OWN_GROUP = "The picture"  # the heading of what a method alone can be told
 
 
@@ -53,6 +55,12 @@ class Settings(BaseModel):
     def _preset(cls, values: Any) -> Any:
         """What is given wins over the preset."""
         return {**cls.presets.get(values.get("preset"), {}), **values} if cls.presets else values
+
+    @field_validator("*")
+    @classmethod
+    def _at_home(cls, value: Any) -> Any:
+        """~ is the user's folder, where no shell has said so."""
+        return Path(os.path.expanduser(value)) if isinstance(value, Path) else value
 
     @classmethod
     def preset_names(cls) -> set[str]:
@@ -173,7 +181,8 @@ def add_flags(parser: argparse.ArgumentParser, model: type[Settings], title: str
             action["action"] = argparse.BooleanOptionalAction
         else:
             action["metavar"] = "|".join(option.choices) or option.kind.upper()
-        group.add_argument(option.flag, dest=option.name, **action)
+        flags = [SHORT[option.name]] if option.name in SHORT else []
+        group.add_argument(*flags, option.flag, dest=option.name, **action)
 
 
 def _help(option: Option) -> str:

@@ -6,13 +6,14 @@ import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from torch import Tensor
 
 from clipguide import hashtags, images
-from clipguide.brief import Brief, parse_prompts, told
+from clipguide.brief import Brief, parse_prompts, placed, told
 from clipguide.core import Step
 from clipguide.errors import UserError
 from clipguide.methods import DEFAULT, METHODS, table
@@ -76,21 +77,28 @@ def plan(texts: Sequence[str], method_name: str | None = None, values: Mapping[s
     """Checks prompts and settings by name.  UserError names what is refused, and what is allowed.
 
     method_name: None leaves it to the prompts' hashtags, and to `DEFAULT` where they say nothing.  Given values win
-    over those of hashtags.
+    over those of hashtags.  Files are held by their absolute paths: a recipe means the same in every folder.
     """
     tagged = hashtags.read(texts)
     texts, method_name = tagged.texts, tagged.choose(method_name or tagged.method or DEFAULT)
     model = method(method_name).Settings
     common_values, own_values = split({**tagged.settings, **(values or {})}, [Common, model])
-    common, settings = validate(Common, common_values), validate(model, own_values)
+    common, settings = _placed(validate(Common, common_values)), _placed(validate(model, own_values))
     if common.init is not None:
         images.read(common.init, common.size)  # refuses a bad picture before anything is opened
     _check_upscaling(common, getattr(model, "photo", "may") == "must")
+    texts = tuple(map(placed, texts))
     prompts = parse_prompts(texts) if texts or getattr(model, "needs_prompt", True) else ()
     if any(prompt.chapter[1] > 1 for prompt in prompts) and not getattr(model, "stories", False):
         raise UserError(f"--method {method_name} tells no stories; leave out ' ^ ', or take another method")
     brief = Brief(prompts, common.size, common.seed, common.batch, common.seconds, common.init)
-    return Plan(method_name, tuple(texts), common, settings, brief)
+    return Plan(method_name, texts, common, settings, brief)
+
+
+def _placed(settings: Settings) -> Any:
+    """The settings, with absolute paths."""
+    paths = {name: value.absolute() for name, value in settings if isinstance(value, Path)}
+    return settings.model_copy(update=paths) if paths else settings
 
 
 def _check_upscaling(common: Common, restyles: bool) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from clipguide.brief import TEMPLATES, Brief, Prompt, parse_prompt, parse_prompts, split_weight, told
+from clipguide.brief import TEMPLATES, Brief, Prompt, parse_prompt, parse_prompts, placed, split_weight, told
 from clipguide.errors import UserError
 
 READINGS = {
@@ -42,6 +42,10 @@ READINGS = {
     "http://host:8080/fox:2": ("http://host:8080/fox", 2, 0),
     "C:\\fox.png": ("C:\\fox.png", 1, 0),
     "C:\\fox.png:0.5": ("C:\\fox.png", 0.5, 0),
+    "see http://localhost:8080": ("see http://localhost:8080", 1, 0),
+    "a poster of http://h:80": ("a poster of http://h:80", 1, 0),
+    "a poster of http://h:80 :2": ("a poster of http://h:80", 2, 0),
+    "see http://host/a: a fox:2": ("see http://host/a: a fox", 2, 0),
     # other scripts, braces, quotes, lines
     "狐:2": ("狐", 2, 0),
     "a {fox}": ("a {fox}", 1, 0),
@@ -79,6 +83,13 @@ def test_an_image_prompt_may_start_at_home(tmp_path, monkeypatch):
     assert parse_prompt("@~/x.png").image == Path(tmp_path / "x.png")
 
 
+def test_paths_of_image_prompts_are_made_absolute_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    said = r"a fox at @home \| @b | @a b.png:0.5 ^ @~/c.png|@/d.png:2"
+    assert placed(said) == rf"a fox at @home \| @b | @{tmp_path}/a b.png:0.5 ^ @{tmp_path}/home/c.png|@/d.png:2"
+
+
 REFUSED = {
     "": "is empty",
     "   ": "is empty",
@@ -96,6 +107,7 @@ REFUSED = {
     "a:0": "weight 0",
     "a:0 | b:0": "weight 0",
     "@nowhere.png": "no file here",
+    "@~nobody/fox.png": "no file here",
     "@C:\\nowhere.png:0.5": "no file here",
     "@http://host/fox.png": "is an address",
     "@https://host:80": "is an address",
