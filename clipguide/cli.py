@@ -50,6 +50,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             _show_only_notices()
+            _print_any_name()
             return _call(words)
     except UserError as error:
         return _fail(error, 2)
@@ -117,6 +118,12 @@ def _show_only_notices() -> None:
     warnings.simplefilter("ignore")
     warnings.simplefilter("always", Notice)
     warnings.showwarning = lambda message, *rest, **more: print(f"clipguide: {message}", file=sys.stderr)
+
+
+def _print_any_name() -> None:
+    """A file's name that is no UTF-8 is printed byte for byte, as it was given."""
+    if getattr(sys.stdout, "errors", None) == "strict":
+        sys.stdout.reconfigure(errors="surrogateescape")
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ def tick() -> Tick:
 def call(capsys, tmp_path, monkeypatch):
     """Runs one command line in an empty folder -> (exit code, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLIPGUIDE_DATA", str(tmp_path / "data"))  # not the networks that the user trained
 
     def call(*words):
         code = main([str(word) for word in words])
@@ -49,10 +50,11 @@ def crew(models) -> Crew:
 
 
 @pytest.fixture
-def place(tmp_path, models):
+def place(tmp_path, models, monkeypatch):
     """The web page's studio over an empty folder."""
     from studios import opened  # wants gradio
 
+    monkeypatch.setenv("CLIPGUIDE_DATA", str(tmp_path / "data"))
     with opened(tmp_path / "runs", models) as studio:
         yield studio
 

@@ -77,6 +77,14 @@ def test_rerun_with_changes(call, tmp_path):
     assert recipe["settings"]["size"] == [32, 24]
 
 
+@pytest.mark.parametrize("before", [["--seed", 2], ["--transparent"], ["--init", "fox.png", "--no-video"], ["-o", "x"]])
+def test_rerun_finds_its_picture_after_flags(call, tmp_path, before):
+    first = facts(call("generate", "a fox #gameboy", *TINY, "--steps", 1, "--out", "fox.png", "--json"))["pictures"][0]
+    again = facts(call("rerun", *before, first, "a wolf", "--json"))["pictures"][0]
+    recipe = images.metadata(tmp_path / again)
+    assert recipe["method"] == "pixelart" and recipe["prompts"] == ["a wolf"]
+
+
 def test_rerun_with_another_method_keeps_what_was_set_and_not_its_defaults(call, tmp_path):
     first = facts(call("generate", "a fox", *TINY, "--steps", 3, "--smooth", 7, "--json"))["pictures"][0]
     other = facts(call("rerun", first, "--method", "pixels", "--json"))["pictures"][0]
@@ -136,6 +144,17 @@ def test_start_from_a_photo(call, tmp_path):
     line = ["generate", "a fox", *TINY, "--method", "pixels", "--steps", 0, "--init", "photo.png", "--json"]
     picture = images.read(tmp_path / facts(call(*line))["pictures"][0])
     assert (picture - 0.25).abs().max() < 0.01
+
+
+def test_files_at_home(call, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    images.write(tmp_path / "photo.png", images.png(images.torch.full((1, 3, 40, 40), 0.25)))
+    (tmp_path / "run.yaml").write_text("init: ~/photo.png")
+    line = ["generate", "a fox", *TINY, "--method", "pixels", "--steps", 0, "--json"]
+    for told in (["--init", "~/photo.png"], ["--config", "run.yaml"]):
+        made = facts(call(*line, *told, "--out", "~/album.png"))
+        assert images.metadata(made["pictures"][0])["settings"]["init"] == str(tmp_path / "photo.png")
+    assert (tmp_path / "album-2.png").exists()
 
 
 def test_score_ranks_texts(call, tmp_path):

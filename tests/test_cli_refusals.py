@@ -59,6 +59,7 @@ BAD = {
     "rerun of nothing": (["rerun", "none.png"], "none.png is not there"),
     "resume of nothing": (["resume", "none"], "is no run"),
     "score of text": (["score", "text.png", "a fox"], "is no picture"),
+    "score of nothing": (["score", "plain.png", "a fox:0", "--json"], "'a fox:0' has weight 0"),
     "score by a late CLIP": (["score", "plain.png", "a fox", "--clip", "clip-mini,clip-mini-b@0.5"], "leave the @ out"),
     "pull without a name": (["models", "pull"], "say which; there are: clip-mini"),
     "verify a stranger": (["models", "verify", "clip-maxi"], "unknown model 'clip-maxi'"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from clipguide import api, hashtags
+import pytest
+from tiny_line import TINY, facts
+
+from clipguide import api, hashtags, images
 from clipguide.commands import pictures
 from clipguide.errors import UserError
 from clipguide.options import Common, validate
@@ -73,3 +76,20 @@ def test_the_command_line_takes_the_method_of_the_hashtag_and_its_flags():
     planned = pictures.order(parser.parse_args(words)).planned
     assert (planned.method, planned.settings.cell, planned.settings.palette) == ("pixelart", 8, "gameboy")
     assert planned.settings.dither == "bayer"
+
+
+@pytest.mark.parametrize(
+    "words, yaml, method",
+    [
+        (["a castle", "--border-colour", "#c64"], "", "fourier"),
+        (["--border-colour", "#c64", "a castle"], "", "fourier"),
+        (["--json", "a castle #gameboy"], "", "pixelart"),
+        (["--config", "run.yaml"], 'prompts: ["#gameboy a castle"]', "pixelart"),
+        (["--config", "run.yaml"], "prompts: 'a castle #gameboy'", "pixelart"),
+        (["a castle", "--config", "run.yaml"], 'prompts: ["#gameboy a castle"]', "fourier"),
+    ],
+)
+def test_only_the_prompts_of_a_command_have_hashtags(call, words, yaml, method):
+    Path("run.yaml").write_text(yaml)
+    made = facts(call("generate", *words, *TINY, "--steps", 0, *(() if "--json" in words else ["--json"])))
+    assert images.metadata(made["pictures"][0])["method"] == method

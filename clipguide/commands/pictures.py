@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
-from clipguide import api, hashtags, images, runs, video
-from clipguide.commands import flags
+from clipguide import api, hashtags, runs
+from clipguide.commands import delivery, flags
+from clipguide.commands.delivery import Delivery
 from clipguide.commands.progress import Watch
-from clipguide.errors import UserError
 from clipguide.methods import DEFAULT, table
 from clipguide.options import Common, Output, add_flags, validate
 from clipguide.weights import Models
@@ -25,11 +24,20 @@ VIDEO_FRAMES = 240  # kept for a video where --save-every does not say how many
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A picture that is wholly described, and where it goes."""
+    """A picture that is wholly described, and where it goes.  left: see `Delivery`."""
 
     planned: api.Plan
     output: Output
     as_json: bool
+    left: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """UserError when nothing can be written to where it goes."""
+        delivery.check(self.output.out, film=self.wants_video)
+
+    @property
+    def delivery(self) -> Delivery:
+        return Delivery(self.output, self.left)
 
     @property
     def frame_every(self) -> int:
@@ -43,12 +51,15 @@ class Order:
         return self.output.video or self.planned.film_every > 0
 
 
-def add_arguments(parser: argparse.ArgumentParser, words: Sequence[str], *, default: str = DEFAULT) -> None:
+def add_arguments(
+    parser: argparse.ArgumentParser, words: Sequence[str], *, before: int = 0, default: str = DEFAULT
+) -> None:
     """The flags of a picture: what every method, this method and the output can be told.
 
+    before: how many positional words come before the prompts.
     default: the method where neither `--method`, nor the YAML file, nor a hashtag of the prompt names one.
     """
-    tagged = hashtags.read([*words, flags.typed(words, "prompts") or ""])
+    tagged = hashtags.read(flags.typed_prompts(words, before))
     method = flags.typed(words, "method") or tagged.method or default
     parser.add_argument("--method", default=method, metavar="NAME", help=f"one of: {', '.join(table())}")
     flags.add_common(parser)
@@ -72,51 +83,44 @@ def order(
         planned = api.plan(texts, args.method, values)
     else:
         planned = api.plan_again(recipe, values, method_name=args.method, texts=texts)
-    output = validate(Output, output_values)
-    check_out(output.out)
-    return Order(planned, output, args.json)
-
-
-def check_out(out: Path | None) -> None:
-    """UserError when no PNG can be written there."""
-    if out is None:
-        return
-    if not out.is_dir() and out.suffix.lower() not in ("", ".png"):
-        raise UserError(f"--out {out}: pictures are written as PNG; give a name that ends in .png, or a folder")
-    folder = out if out.is_dir() else out.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise UserError(f"--out {out}: {folder} is no folder that can be written; make it, or give another")
+    return Order(planned, validate(Output, output_values), args.json)
 
 
 def make(ordered: Order, run: runs.Run | None = None) -> int:
     """Makes the picture, shows how it goes, and says where it lies.  run: one to go on with.  Returns the exit code."""
     models = Models(ordered.output.device)
-    own = run is None
+    own, fresh = run is None, not ordered.output.runs.exists()
     run = run or runs.create(ordered.output.runs, ordered.planned.recipe)
     watch = Watch(quiet=ordered.as_json)
     try:
         with watch, closing(api.follow(ordered.planned, models, run, frame_every=ordered.frame_every)) as steps:
             for progress in steps:
+                if watch.newest is None:
+                    ordered.delivery.remember(run)
                 watch.show(progress)
                 if watch.asked_to_stop:
                     break
     except BaseException:
         if own and not watch.newest:
             run.remove()  # nothing was made
-            with suppress(OSError):  # other runs lie there
-                ordered.output.runs.rmdir()
+            if fresh:
+                with suppress(OSError):  # other runs lie there by now
+                    ordered.output.runs.rmdir()
         raise
     return _report(ordered, run, watch)
 
 
 def _report(ordered: Order, run: runs.Run, watch: Watch) -> int:
     newest = watch.newest
-    pictures = run.pictures()
-    copies = [_copy(picture, ordered) for picture in pictures] if ordered.output.out else []
-    film = _video(ordered, run, copies)
+    name = runs.slug(runs.title(ordered.planned.texts))
+    pictures, film = ordered.delivery.write(run, name, film=ordered.wants_video)
+    if newest.step.last:
+        delivery.forget(run)
+    else:
+        ordered.delivery.remember(run, [*(pictures if ordered.output.out else ()), *([film] if film else ())])
     facts = {
         "finished": newest.step.last,
-        "pictures": [str(path) for path in copies or pictures],
+        "pictures": [str(path) for path in pictures],
         "run": str(run.folder),
         "score": newest.score,
         "seconds": round(newest.seconds, 2),
@@ -136,22 +140,4 @@ def _say(facts: Mapping[str, Any]) -> None:
     for path in [*facts["pictures"], *([facts["video"]] if facts["video"] else [])]:
         print(path)
     if not facts["finished"]:
-        print(f"stopped early; go on with: clipguide resume {facts['run']}")
-
-
-def _copy(picture: Path, ordered: Order) -> Path:
-    out = ordered.output.out
-    if out.is_dir():
-        out = out / runs.slug(" ".join(ordered.planned.texts))
-    free = runs.unused(out.with_suffix(".png"))
-    images.write(free, picture.read_bytes())
-    return free
-
-
-def _video(ordered: Order, run: runs.Run, copies: Sequence[Path]) -> Path | None:
-    if not ordered.wants_video or not run.frames():
-        return None
-    ending = f".{ordered.output.video_kind}"
-    path = runs.unused(copies[0].with_suffix(ending) if copies else run.folder / f"video{ending}")
-    video.write(path, (images.read(frame) for frame in run.frames()), fps=ordered.output.fps)
-    return path
+        print(f"stopped early; go on with: clipguide resume {shlex.quote(facts['run'])}")

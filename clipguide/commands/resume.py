@@ -1,4 +1,7 @@
-"""clipguide resume: goes on with a run that was stopped or killed, to the picture it would have become."""
+"""clipguide resume: goes on with a run that was stopped or killed, to the picture it would have become.
+
+It goes to where it would have gone, too: flags change only what they name.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clipguide import api
-from clipguide.commands import flags, pictures
+from clipguide.commands import delivery, flags, pictures
 from clipguide.errors import UserError
 from clipguide.options import Output, add_flags, split, validate
 from clipguide.runs import Run
@@ -24,5 +27,6 @@ def run(args: argparse.Namespace) -> int:
     planned = api.plan_again(begun.recipe)
     if begun.finished:
         raise UserError(f"{args.run} is finished; clipguide rerun {begun.picture} makes it again")
-    output = validate(Output, split(flags.gather(args, [Output]), [Output])[0])
-    return pictures.make(pictures.Order(planned, output, args.json), begun)
+    kept, left = delivery.recall(begun)
+    output = validate(Output, {**kept, **split(flags.gather(args, [Output]), [Output])[0]})
+    return pictures.make(pictures.Order(planned, output, args.json, left), begun)

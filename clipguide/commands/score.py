@@ -34,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser, words: Sequence[str]) -> None
 def run(args: argparse.Namespace) -> int:
     settings = validate(Judging, split(flags.gather(args, [Judging]), [Judging])[0])
     picture, prompts = images.read(args.image), [parse_prompt(text) for text in args.texts]
+    for text, prompt in zip(args.texts, prompts, strict=True):
+        if not prompt.weight:
+            raise UserError(f"'{text}' has weight 0, and so no score; leave the weight out")
     judges = Models(settings.device).judges(settings.clip)
     if any(judge.since for judge in judges):
         raise UserError(f"--clip {settings.clip}: a finished picture is judged by all; leave the @ out")

@@ -11,8 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from clipguide import images, runs
-from clipguide.commands import flags
-from clipguide.commands.pictures import check_out
+from clipguide.commands import delivery, flags
 from clipguide.errors import UserError
 from clipguide.models import upscaler
 from clipguide.options import Settings, Upscaler, add_flags, split, validate
@@ -34,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser, words: Sequence[str]) -> None
 
 def run(args: argparse.Namespace) -> int:
     wanted = validate(Upscaling, split(flags.gather(args, [Upscaling]), [Upscaling])[0])
-    check_out(wanted.out)
+    delivery.check(wanted.out)
     picture = images.read(args.picture)
     height, width = (side * wanted.upscale for side in picture.shape[-2:])
     if width * height > images.MAX_PIXELS:
