@@ -99,6 +99,15 @@ def test_plain_builds_keep_pictures_whole_with_their_own_captions(tmp_path: Path
     assert "--plain stores each picture once" in capsys.readouterr().err and not (tmp_path / "no").exists()
 
 
+def test_a_licence_goes_from_a_table_into_shards_and_on(tmp_path: Path) -> None:
+    halves().save(tmp_path / "a.png")
+    (tmp_path / "t.csv").write_text("image,caption,licence\na.png,two halves,CC0-1.0\n")
+    given = ("--cache", tmp_path, "--size", "32", "--plain")
+    for source, out in ((tmp_path / "t.csv", "one"), (f"shards:{tmp_path / 'one'}", "two")):
+        assert build("--sources", source, "-o", tmp_path / out, *given) == 0
+        assert [told["licence"] for _, told in read_shards(tmp_path / out)] == ["CC0-1.0"]
+
+
 def test_a_picture_listed_twice_is_called_by_its_first_words(tmp_path: Path) -> None:
     rows = "image,caption,language\na.png,,\na.png,Apfel,de\na.png,a red apple,\nb.png,!!!,\nc.png,???,\n"
     (tmp_path / "t.csv").write_text(rows)
