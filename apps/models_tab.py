@@ -9,7 +9,7 @@ import gradio as gr
 
 from apps.lazy import one_at_a_time
 from apps.studio import Studio
-from clipguide import weights
+from clipguide import inventory
 
 
 class Page:
@@ -24,7 +24,7 @@ class Page:
 
     def table(self, found: dict[str, list[str]]) -> str:
         """found: name -> faults, for what was verified."""
-        rows = "".join(self._row(weights.describe(entry), found) for entry in self.studio.models.manifest.values())
+        rows = "".join(self._row(inventory.describe(entry), found) for entry in self.studio.models.manifest.values())
         head = "".join(f'<th scope="col">{name}</th>' for name in ("Model", "Kind", "Size", "Licence", "Files"))
         return f'<div class="scroll"><table class="models"><thead><tr>{head}</tr></thead>{rows}</table></div>'
 
@@ -40,4 +40,4 @@ class Page:
 
     def _verify(self) -> str:
         bundled = [entry for entry in self.studio.models.manifest.values() if entry.folder]
-        return self.table({entry.name: weights.faults(entry) for entry in bundled})
+        return self.table({entry.name: inventory.faults(entry) for entry in bundled})

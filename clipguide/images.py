@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MAX_PIXELS = 64_000_000
 MAX_SIDE = 4096  # of what is kept of an upload
 METADATA_KEY = "clipguide"
+PHOTOS = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"))  # endings, in a folder
 
 
 def read(path: Path | str, size: tuple[int, int] | None = None, *, longest: int = 0) -> Tensor:
@@ -202,10 +203,9 @@ def metadata(path: Path | str) -> dict[str, Any]:
     with Image.open(path) as image:
         image.load()
         text = getattr(image, "text", {}).get(METADATA_KEY)
-    try:
+    found = None
+    with contextlib.suppress(TypeError, ValueError):
         found = json.loads(text)
-    except (TypeError, ValueError):
-        found = None
     if not isinstance(found, dict):
         raise UserError(f"{path} does not say how it was made; give a PNG that clipguide wrote")
     return found

@@ -23,12 +23,12 @@ from typing import Any
 
 from clipguide import manifest
 from clipguide.errors import UserError
+from clipguide.images import PHOTOS
 from clipguide.jobs import PHOTO_METHOD, SHEETS, Job, grid, name_of
 from clipguide.methods import DEFAULT, METHODS
 from clipguide.options import Common, options
 from clipguide.plans import method
 
-PHOTOS = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"))
 OWN = ("photo", "prompt", "method", "output")
 Row = tuple[int, dict[str, Any]]  # (line of the file, values by column)
 GRID = ("photos", "styles", "seeds", "settings")

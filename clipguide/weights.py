@@ -7,7 +7,6 @@ No checkpoint ever executes code.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -21,7 +20,7 @@ from clipguide.brief import split_since
 from clipguide.encoders import ClipEncoder, Judge
 from clipguide.errors import UserError
 from clipguide.images import write
-from clipguide.models.hub import cached, sha256, whole
+from clipguide.models.hub import cached, sha256
 from clipguide.models.perceptual import Features, vgg_features
 from clipguide.ops.device import pick_device
 from clipguide.ops.memory import keep_freed_memory
@@ -37,6 +36,7 @@ else:
     import tomli as tomllib
 
 MANIFEST = "manifest.toml"
+YOURS = "yours"  # the licence of what the user trained
 FINDER = "clip-mini-find"  # the bundled CLIP for what a picture from elsewhere shows, and where
 
 
@@ -63,7 +63,18 @@ class Checkpoint:
         """What lies on disk; 0 for weights that are not here."""
         place = self.place
         paths = [place / name for name in self.files] if self.folder else [place] if place else []
-        return sum(path.stat().st_size for path in paths)
+        return sum(path.stat().st_size for path in paths if path.is_file())
+
+    @property
+    def missing(self) -> list[Path]:
+        """The files that should lie in its folder, and do not."""
+        paths = [self.folder / name for name in self.files] if self.folder else []
+        return [path for path in paths if not path.is_file()]
+
+    @property
+    def remedy(self) -> str:
+        """What to do when a file is missing or damaged."""
+        return "train it again" if self.licence == YOURS else "install clipguide again"
 
 
 def checkpoints_folder() -> Path:
@@ -81,8 +92,9 @@ def read_manifest(folder: Path) -> dict[str, Checkpoint]:
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))
         return {name: _checkpoint(folder, name, entry) for name, entry in entries.items()}
-    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-        raise UserError(f"{path} cannot be read ({error}); install clipguide again") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        remedy = "mend it, or delete it" if folder == kept_folder() else "install clipguide again"
+        raise UserError(f"{path} cannot be read ({error}); {remedy}") from None
 
 
 def kept_folder() -> Path:
@@ -102,20 +114,25 @@ def kept() -> dict[str, Checkpoint]:
     return read_manifest(folder) if (folder / MANIFEST).is_file() else {}
 
 
+def may_keep(name: str) -> bool:
+    """Whether a trained network may be called so: a plain word that is no bundled one's name."""
+    return bool(re.fullmatch(r"\w[\w.-]*", name)) and name not in read_manifest(checkpoints_folder())
+
+
 def keep(name: str, kind: str, about: str, files: Mapping[str, bytes]) -> Path:
     """Puts a trained network among the known ones, in place of one that had its name; returns its folder.
 
     UserError for a name that is no plain word, or that a bundled network has.
     """
-    if not re.fullmatch(r"\w[\w.-]*", name) or name in read_manifest(checkpoints_folder()):
+    if not may_keep(name):
         raise UserError(f"'{name}' cannot name a network; take letters, digits and dashes, and no bundled one's name")
     root = kept_folder()
     (root / name).mkdir(parents=True, exist_ok=True)
     for file, data in files.items():
         write(root / name / file, data)
     entries = kept()
-    digests = {file: hashlib.sha256(data).hexdigest() for file, data in files.items()}
-    entries[name] = Checkpoint(name, kind, "yours", about, root / name, files=digests)
+    digests = {file: sha256(root / name / file) for file in files}
+    entries[name] = Checkpoint(name, kind, YOURS, about, root / name, files=digests)
     write(root / MANIFEST, "\n".join(_entry(entry) for entry in entries.values()).encode())
     return root / name
 
@@ -133,42 +150,6 @@ def _checkpoint(folder: Path, name: str, entry: Mapping[str, Any]) -> Checkpoint
     place = folder / name if files else None
     far = {key: entry.get(key, "") for key in ("source", "hub")}
     return Checkpoint(name, entry["kind"], entry["licence"], entry["about"], place, files=files, **far)
-
-
-def faults(checkpoint: Checkpoint) -> list[str]:
-    """What is wrong with a checkpoint's files or with the text tower it shares, a line each."""
-    if checkpoint.folder is None and checkpoint.place is not None and not whole(checkpoint.place):
-        return [f"{checkpoint.place} is damaged: its sha256 is not the hub's; delete it and pull it again"]
-    found = []
-    for name, expected in checkpoint.files.items():
-        path = checkpoint.folder / name
-        if not path.is_file():
-            found.append(f"{path} is missing; install clipguide again")
-        elif sha256(path) != expected:
-            found.append(f"{path} is damaged: its sha256 is not the manifest's; install clipguide again")
-    if found or checkpoint.kind != "clip" or checkpoint.folder is None:
-        return found
-    from clipguide.models.clip import read_config, text_home
-
-    try:
-        text = text_home(checkpoint.folder, read_config(checkpoint.folder)["model_cfg"])
-    except UserError as error:
-        return [str(error)]
-    return faults(read_manifest(text.parent)[text.name]) if text != checkpoint.folder else []
-
-
-def describe(checkpoint: Checkpoint) -> dict[str, Any]:
-    """For a table: name, kind, licence, about, bytes on disk, the files' sha256, and the place (None: not here)."""
-    place = checkpoint.place
-    return {
-        "name": checkpoint.name,
-        "kind": checkpoint.kind,
-        "licence": checkpoint.licence,
-        "about": checkpoint.about,
-        "bytes": checkpoint.bytes,
-        "files": dict(checkpoint.files),
-        "place": place and str(place),
-    }
 
 
 class Models:
@@ -229,9 +210,8 @@ class Models:
         """The folder of a bundled or kept checkpoint of that kind, or the folder or file that `name` is the path of."""
         entry = (kept() | self.manifest).get(name)
         if entry is not None and entry.folder is not None and entry.kind == kind:
-            missing = [file for file in entry.files if not (entry.folder / file).is_file()]
-            if missing:
-                raise UserError(f"{entry.folder / missing[0]} is missing; install clipguide again")
+            if entry.missing:
+                raise UserError(f"{entry.missing[0]} is missing; {entry.remedy}")
             return entry.folder
         path = Path(name).expanduser()
         if path.exists():

@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from clipguide import commands, footage, images, video
+from clipguide import commands, footage, images, inventory, video, weights
 from clipguide.errors import UserError
 
 pytestmark = [  # imageio-ffmpeg does not close the pipes of the processes that it starts
@@ -108,9 +108,7 @@ def test_the_command_trains_a_network_that_is_kept_and_used_again(stylise, tmp_p
     assert stylise(*fast, "--photos", ".", "--name", "mine", "--out", "a.png")[0] == 0
     code, out, err = stylise(*fast[:1], *fast[2:], "--restyler", "mine", "--out", "b.png")
     assert code == 0, err
-    from clipguide import weights
-
-    assert weights.known()["mine"].kind == "restyler" and not weights.faults(weights.known()["mine"])
+    assert weights.known()["mine"].kind == "restyler" and not inventory.faults(weights.known()["mine"])
 
 
 def test_the_command_makes_a_video_of_a_video(stylise, film, tmp_path):

@@ -7,7 +7,7 @@ import torch
 
 from clipguide.errors import UserError
 from clipguide.models.perceptual import vgg_features
-from clipguide.models.restyler import Restyler, open_restyler, read_about, redraw, to_bytes
+from clipguide.models.restyler import Restyler, open_restyler, redraw, to_bytes
 from clipguide.models.surfaces import surfaces
 
 
@@ -79,7 +79,7 @@ def test_a_file_opens_as_the_same_network_and_says_what_it_is(tmp_path):
     restyler, photo = stirred().eval(), torch.rand(1, 3, 16, 16)
     path = tmp_path / "x.safetensors"
     path.write_bytes(to_bytes(restyler, {"style": "mosaïc"}))
-    assert torch.equal(open_restyler(path)(photo), restyler(photo)) and read_about(path) == {"style": "mosaïc"}
+    assert torch.equal(open_restyler(path)(photo), restyler(photo))
 
 
 @pytest.mark.parametrize("content", [b"", b"no weights", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from doubles import TinyModels, tiny_checkpoints
 
-from clipguide import weights
+from clipguide import inventory, weights
 from clipguide.cli import main
 from clipguide.errors import UserError
 from pretrain.bundle import bundle
@@ -48,17 +48,43 @@ def test_verify_finds_what_is_damaged_and_what_is_missing(checkpoints, capsys):
     assert "tokenizer.json is missing" in said and f"{WEIGHTS} is damaged" in said
 
 
+def test_a_kept_network_whose_file_is_gone_is_listed_and_told_apart_from_a_bundled_one(checkpoints, tmp_path, capsys):
+    place = weights.keep("mine", "restyler", "restyles", {"a.bin": b"abc", "b.bin": b"de"})
+    (place / "a.bin").unlink()
+    (checkpoints / "clip-mini" / "tokenizer.json").unlink()
+    assert main(["models"]) == 0
+    said = capsys.readouterr().out
+    assert f"{'mine':<14} {'restyler':<6} {'missing':>12}" in said and "a.bin  missing\n" in said and "b.bin\n" in said
+    assert main(["models", "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["mine"]["missing"] == ["a.bin"] and rows["mine"]["bytes"] == 2 and rows["tiny-resnet"]["missing"] == []
+    assert main(["models", "verify", "mine", "clip-mini"]) == 1
+    said = capsys.readouterr().out
+    assert "a.bin is missing; train it again" in said and "tokenizer.json is missing; install clipguide again" in said
+    with pytest.raises(UserError, match="a.bin is missing; train it again"):
+        weights.Models("cpu").checkpoint("mine", "restyler")
+
+
+def test_a_damaged_list_of_kept_networks_is_the_users_to_mend(checkpoints, tmp_path, capsys):
+    (tmp_path / "data").mkdir()
+    for damage in (b"[mine", b"mine = 3", b"\xff"):
+        (tmp_path / "data" / "manifest.toml").write_bytes(damage)
+        assert main(["models"]) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1 and "mend it, or delete it" in said and "install" not in said
+
+
 def test_verify_looks_at_a_shared_text_tower_too(checkpoints):
     config = checkpoints / "tiny-resnet" / "open_clip_config.json"
     told = json.loads(config.read_text())
     told["model_cfg"]["text_cfg"]["tower_of"] = "clip-mini"
     config.write_text(json.dumps(told))
     sharing = replace(weights.known()["tiny-resnet"], files={})
-    assert weights.faults(sharing) == []
+    assert inventory.faults(sharing) == []
     (checkpoints / "clip-mini" / "tokenizer.json").write_text("{}")
-    assert "clip-mini/tokenizer.json is damaged" in weights.faults(sharing)[0]
+    assert "clip-mini/tokenizer.json is damaged" in inventory.faults(sharing)[0]
     (checkpoints / "clip-mini" / "tokenizer.json").unlink()
-    assert "put that CLIP's folder beside it" in weights.faults(sharing)[0]
+    assert "put that CLIP's folder beside it" in inventory.faults(sharing)[0]
 
 
 def test_a_trained_clip_is_bundled_with_its_digests(checkpoints, tmp_path, capsys):

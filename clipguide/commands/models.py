@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from clipguide import weights
+from clipguide import inventory, weights
 from clipguide.errors import UserError
 from clipguide.weights import Checkpoint, Models
 
@@ -26,16 +26,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(chosen: Sequence[Checkpoint], args: argparse.Namespace) -> int:
-    rows = [weights.describe(checkpoint) for checkpoint in chosen]
+    rows = [inventory.describe(checkpoint) for checkpoint in chosen]
     if args.json:
         print(json.dumps(rows))
         return 0
     for row in rows:
-        size = f"{row['bytes'] / 1e6:.1f} MB" if row["bytes"] else "not here yet"
+        size = "missing" if row["missing"] else f"{row['bytes'] / 1e6:.1f} MB" if row["bytes"] else "not here yet"
         print(f"{row['name']:<14} {row['kind']:<6} {size:>12}  {row['licence']}")
         print(f"    {row['about']}")
         for name, digest in row["files"].items():
-            print(f"    sha256 {digest}  {name}")
+            print(f"    sha256 {digest}  {name}{'  missing' if name in row['missing'] else ''}")
         print(f"    {row['place'] or 'clipguide models pull ' + row['name']}")
     return 0
 
@@ -54,7 +54,7 @@ def _verify(chosen: Sequence[Checkpoint], args: argparse.Namespace) -> int:
     away = [checkpoint.name for checkpoint in chosen if checkpoint.place is None]
     if args.names and away:
         raise UserError(f"{away[0]} is not here; clipguide models pull {away[0]}")
-    here = {checkpoint.name: weights.faults(checkpoint) for checkpoint in chosen if checkpoint.place}
+    here = {checkpoint.name: inventory.faults(checkpoint) for checkpoint in chosen if checkpoint.place}
     if args.json:
         print(json.dumps({name: not found for name, found in here.items()}))
     else:

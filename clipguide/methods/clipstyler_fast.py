@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from clipguide import images
@@ -25,10 +25,9 @@ from clipguide.models.restyler import Restyler, open_restyler
 from clipguide.ops.confine import confine
 from clipguide.restyling import Restyling, guidance, large
 from clipguide.styling import Photo, finished, open_photo
-from clipguide.weights import Models, keep
+from clipguide.weights import Models, keep, may_keep
 
 FILE = "restyler.safetensors"
-SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"))
 
 
 class Settings(Restyling):
@@ -37,6 +36,14 @@ class Settings(Restyling):
     photo_batch: int = Field(4, ge=1, le=64, description="photos in a step of training")
     name: str | None = Field(None, description="a name to keep the trained network under, for --restyler")
     restyler: str | None = Field(None, description="a trained network instead of training: its name, or its file")
+
+    @field_validator("name")
+    @classmethod
+    def _keepable(cls, name: str | None) -> str | None:
+        """Refused now, and not when the network is trained."""
+        if name is not None and not may_keep(name):
+            raise ValueError("no name for a network; take letters, digits and dashes, and no bundled one's name")
+        return name
 
 
 def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
@@ -83,7 +90,7 @@ def _read(settings: Settings, photo: Photo) -> list[Tensor]:
         raise UserError(f"--photos {settings.photos} is no folder; give one with photos in it")
     found: list[Tensor] = []
     for path in sorted(settings.photos.iterdir()):
-        if path.suffix.lower() not in SUFFIXES or len(found) == settings.most:
+        if path.suffix.lower() not in images.PHOTOS or len(found) == settings.most:
             continue
         try:
             found.append(images.read(path, photo.size).to(photo.small))

@@ -114,11 +114,6 @@ def to_bytes(restyler: Restyler, about: dict[str, str]) -> bytes:
     return save(state, header | {"about": json.dumps(about, ensure_ascii=False)})
 
 
-def read_about(path: Path) -> dict[str, str]:
-    """What `to_bytes` was told.  UserError when the file holds no restyler."""
-    return json.loads(_header(path).get("about", "{}"))
-
-
 def open_restyler(path: Path) -> Restyler:
     """The restyler of a file, in eval mode.  UserError when it holds none.  Executes no code."""
     from safetensors.torch import load_file
