@@ -131,6 +131,14 @@ def test_bad_tables_are_one_line(tmp_path: Path, capsys, name: str, content: byt
     assert words in said and said.count("\n") == 1
 
 
+def test_a_build_of_nothing_that_can_be_read_is_one_line(tmp_path: Path, capsys) -> None:
+    (tmp_path / "t.csv").write_text("image,caption\ngone.png,a fox\n")
+    assert build("--sources", tmp_path / "t.csv", "-o", tmp_path / "out", "--cache", tmp_path, "--size", "32") == 2
+    said = capsys.readouterr().err
+    assert "none of 1 pictures" in said and "gone.png: FileNotFoundError" in said and said.count("\n") == 1
+    assert not [file for file in (tmp_path / "out").rglob("*") if file.is_file()]
+
+
 def test_captions_beside_pictures_in_another_encoding_are_one_line(tmp_path: Path) -> None:
     halves().save(tmp_path / "a.png")
     (tmp_path / "a.txt").write_bytes("ein Äpfelchen".encode("latin-1"))

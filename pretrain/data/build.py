@@ -26,7 +26,7 @@ from pretrain.data.index import counted, labels
 from pretrain.data.pair import Pair, phrase
 from pretrain.data.shards import write_json, write_shard
 from pretrain.data.sources import SOURCES
-from pretrain.data.split import held_names, side_of, task_of
+from pretrain.data.split import SIDES, held_names, side_of, task_of
 
 PER_SHARD = 2000
 RUN = 60  # pictures that one worker reads in a row
@@ -67,7 +67,7 @@ def build(
     """Draw and write everything; returns the index, which is also written to `out/index.json`.
 
     `scale` multiplies the number of training samples. Unreadable pictures are left out, counted and named in the
-    index, beside what was `left_out` before.
+    index, beside what was `left_out` before. Raises UserError where not one is left, and where a worker dies.
     """
     shards = plan_shards(plan, scale)
     refuse_others(plan.out, {shard.path for shard in shards})
@@ -83,6 +83,9 @@ def build(
             totals += counts
             broken += faults
             report(f"{done} of {len(shards)} shards, last {shard}, {sum(broken.values())} samples left out")
+    if not any(totals[side] for side in SIDES):
+        why = f"first {next(iter(broken))}; look at the files" if broken else "give a larger --scale"
+        raise UserError(f"none of {len(plan.pairs)} pictures came into a shard; {why}")
     index = describe(plan, totals, broken, scale)
     write_json(plan.out / "index.json", index)
     return index

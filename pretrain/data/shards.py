@@ -69,7 +69,7 @@ def encoded(samples: Iterable[tuple[str, Image.Image, dict[str, Any]]]) -> Itera
 
 
 def write_members(path: Path, members: Iterable[tuple[str, bytes]]) -> int:
-    """Write (name, content) pairs as a tar file; returns how many. Atomic."""
+    """Write (name, content) pairs as a tar file; returns how many. Atomic; without one there is no file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".tar.part")
     count = 0
@@ -78,7 +78,10 @@ def write_members(path: Path, members: Iterable[tuple[str, bytes]]) -> int:
             for name, data in members:
                 add(tar, name, data)
                 count += 1
-        os.replace(scratch, path)
+        if count:
+            os.replace(scratch, path)
+        else:
+            path.unlink(missing_ok=True)
     finally:
         scratch.unlink(missing_ok=True)
     return count
