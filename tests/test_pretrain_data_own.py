@@ -19,6 +19,9 @@ from pretrain.data.shards import captions_in, read_shards
 from pretrain.feed import read_picture
 
 
+LONG = "b" * 300  # a key such as addresses make
+
+
 def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)
@@ -46,7 +49,7 @@ def others(file: Path) -> Path:
     """A shard as other tools write it: two whole samples, one without words, one without a picture."""
     picture = encoded(halves())
     told = json.dumps({"caption": "a cat", "languages": {"de": "Katze"}}).encode()
-    whole = {"a.png": picture, "a.txt": b"a dog", "b.webp": encoded(halves(), "WEBP"), "b.json": told}
+    whole = {"a.png": picture, "a.txt": b"a dog", f"{LONG}.webp": encoded(halves(), "WEBP"), f"{LONG}.json": told}
     return write_tar(file, whole | {"c.png": picture, "d.txt": b"a bird"})
 
 
@@ -159,7 +162,7 @@ def test_incomplete_samples_are_counted(tmp_path: Path, capsys) -> None:
     others(tmp_path / "in/x.tar")
     left_out: Counter[str] = Counter()
     found = collect([f"shards:{tmp_path / 'in'}"], tmp_path, left_out)
-    assert [pair.origin for _, pair in found] == ["x.tar/a", "x.tar/b"]
+    assert [pair.origin for _, pair in found] == ["x.tar/a", f"x.tar/{LONG}"]
     name = f"shards:{tmp_path / 'in'}"
     assert left_out == {f"{name}: without a caption": 1, f"{name}: without a picture": 1}
     assert build("--sources", name, "-o", tmp_path / "out", "--cache", tmp_path, "--size", "32") == 0
@@ -178,4 +181,4 @@ def test_tools_work_on_shards_of_others(tmp_path: Path, capsys) -> None:
     assert "2 of 2 pictures" in capsys.readouterr().out
     assert main(["data", "balance", folder, "-o", str(tmp_path / "few"), "--least", "1", "--at-most", "9"]) == 0
     with tarfile.open(tmp_path / "few/train/x.tar") as tar:
-        assert tar.getnames() == ["a.png", "a.txt", "b.webp", "b.json"]
+        assert tar.getnames() == ["a.png", "a.txt", f"{LONG}.webp", f"{LONG}.json"]

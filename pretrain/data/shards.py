@@ -74,7 +74,7 @@ def write_members(path: Path, members: Iterable[tuple[str, bytes]]) -> int:
     scratch = path.with_suffix(".tar.part")
     count = 0
     try:
-        with tarfile.open(scratch, "w", format=tarfile.USTAR_FORMAT) as tar:
+        with tarfile.open(scratch, "w", format=tarfile.PAX_FORMAT) as tar:
             for name, data in members:
                 add(tar, name, data)
                 count += 1
