@@ -187,12 +187,9 @@ def _plan_without_photo(job: Job) -> Plan:
 
 
 def _files(job: Job, planned: Plan) -> dict[str, Path]:
-    """The settings that are files or folders, absolute.  UserError for one that is not there, but for the photo."""
+    """The settings that are files or folders, by absolute paths."""
     values = {**dict(planned.common), **dict(planned.settings)}
-    files = {name: value.expanduser().absolute() for name, value in values.items() if isinstance(value, Path)}
-    for name, path in files.items():
-        if not path.exists():
-            raise UserError(f"--{name.replace('_', '-')} {path} is not there; give one that exists")
+    files = {name: value for name, value in values.items() if isinstance(value, Path)}
     return files if job.photo is None else {**files, "init": job.photo.expanduser().absolute()}
 
 

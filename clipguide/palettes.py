@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Annotated
 
 import torch
+from pydantic import AfterValidator
 from torch import Tensor
 
 from clipguide import images
@@ -51,6 +53,24 @@ PALETTES: dict[str, str] = {
     "sepia": "1e140c 3f2a18 664629 8f6a42 b69264 d8bb90 f0e0c4",
 }
 NAMES = ", ".join(PALETTES)
+
+
+def _colour(text: str) -> str:
+    images.colour(text)
+    return text
+
+
+Colour = Annotated[str, AfterValidator(_colour)]  # of settings: refused at once where it is none
+OptionalColour = Annotated[str, AfterValidator(lambda text: text and _colour(text))]
+
+
+def known(text: str) -> str:
+    """The text itself.  UserError where `read` would not understand it; whether its file is a picture is seen later."""
+    if not text.strip().startswith("@"):
+        read(text, MOST)
+    elif not Path(text.strip()[1:]).expanduser().is_file():
+        raise UserError(f"the palette '{text}' is no file here; give @FILE with a picture that exists")
+    return text
 
 
 def read(text: str, count: int) -> Tensor:

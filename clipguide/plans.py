@@ -96,8 +96,11 @@ def plan(texts: Sequence[str], method_name: str | None = None, values: Mapping[s
 
 
 def _placed(settings: Settings) -> Any:
-    """The settings, with absolute paths."""
+    """The settings, with absolute paths.  UserError for one that leads nowhere."""
     paths = {name: value.absolute() for name, value in settings if isinstance(value, Path)}
+    for name, path in paths.items():
+        if not path.exists():
+            raise UserError(f"--{name.replace('_', '-')} {path} is not there; give one that exists")
     return settings.model_copy(update=paths) if paths else settings
 
 

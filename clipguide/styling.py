@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from clipguide import images, masks
@@ -33,6 +33,12 @@ class Masked(Guided):
     mask_clip: str = Field(FINDER, description="the CLIP that finds a thing in the photo by its words")
     mask_invert: bool = Field(False, description="change everything but what the mask says")
     feather: float = Field(0.02, ge=0, le=0.5, description="softness of the mask's edge, as a share of the longer side")
+
+    @model_validator(mode="after")
+    def _one_mask(self) -> Masked:
+        if self.mask is not None and self.mask_text is not None:
+            raise UserError("--mask and --mask-text were both given; give the one that says what shall change")
+        return self
 
 
 class Styling(Masked):
@@ -129,10 +135,8 @@ def enlarged(image: Tensor, like: Tensor) -> Tensor:
 def find_mask(small: Tensor, settings: Masked, models: Models) -> Tensor | None:
     """(1, 1, H, W) in [0, 1] for a photo (1, 3, H, W): 1 where it may change; None for all of it.
 
-    UserError when two masks are named, or one that leaves nothing.
+    UserError when it leaves nothing.
     """
-    if settings.mask is not None and settings.mask_text is not None:
-        raise UserError("--mask and --mask-text were both given; give the one that says what shall change")
     if settings.mask is not None:
         mask = masks.from_file(settings.mask, small)
     elif settings.mask_text is not None:

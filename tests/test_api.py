@@ -71,3 +71,27 @@ def test_bad_settings_are_refused_before_any_network_opens(texts, settings, said
 def test_an_incomplete_recipe_is_said():
     with pytest.raises(UserError, match="the recipe is incomplete"):
         api.plan_again({"method": "pixels"})
+
+
+REFUSED = {
+    "colour": ({"border_colour": "nope"}, "--border-colour nope: 'nope' is no colour"),
+    "clear ground": ({"focus_colour": "#12"}, "--focus-colour #12"),
+    "ground": ({"method": "shapes", "ground": "nope"}, "--ground nope"),
+    "paper": ({"method": "sketch", "paper": ""}, "--paper "),
+    "tint": ({"tint": "gamegirl"}, "--tint gamegirl: the palette"),
+    "file of a tint": ({"tint": "@none.png"}, "is no file here"),
+    "palette": ({"method": "pixelart", "palette": "gamegirl"}, "--palette gamegirl"),
+    "losses": ({"losses": "nowhere:2"}, "no installed package has a loss 'nowhere'"),
+    "spot": ({"spot": "a rose"}, "need --spot-mask"),
+    "words of a spot": ({"spot": "a rose:1000"}, "--spot a rose:1000: .*weights lie between"),
+    "drawing": ({"method": "clipdraw", "svg": "none.svg"}, "--svg .*none.svg is not there"),
+    "two masks": ({"method": "textstyle", "mask": __file__, "mask_text": "sky"}, "--mask and --mask-text were both"),
+}
+
+
+@pytest.mark.parametrize("values, said", REFUSED.values(), ids=REFUSED)
+def test_bad_values_are_refused_with_the_plan_alone(values, said):
+    values = dict(values)
+    with pytest.raises(UserError, match=said) as error:
+        api.plan(["a castle"], values.pop("method", None), values)
+    assert "\n" not in str(error.value)

@@ -81,13 +81,11 @@ def test_starts_from_an_svg(models, tmp_path):
     assert not torch.equal(moved.image, start.image)
 
 
-@pytest.mark.parametrize("content", [None, b"no svg"])
-def test_an_svg_that_cannot_be_read_is_refused(models, tmp_path, content):
-    path = tmp_path / "bad.svg"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(UserError, match="SVG"):
-        last(models, "a fox", svg=path)
+def test_an_svg_that_cannot_be_read_is_refused(models, tmp_path):
+    (tmp_path / "bad.svg").write_bytes(b"no svg")
+    for name, said in (("bad.svg", "SVG"), (".", "is no file"), ("none.svg", "is not there")):
+        with pytest.raises(UserError, match=said):
+            last(models, "a fox", svg=tmp_path / name)
 
 
 def test_negative_space_bares_the_paper(models):

@@ -13,6 +13,7 @@ from clipguide.canvases.starts import Amount
 from clipguide.canvases.strokes import Exports, Rates, Strokes
 from clipguide.ops.strokes import Paths
 from clipguide.options import Settings
+from clipguide.palettes import Colour
 
 RATE = {"ge": 0, "le": 100}
 
@@ -24,7 +25,7 @@ class Drawing(Settings):
     strokes: int = Field(256, ge=1, le=4096, description="how many strokes")
     segments: int = Field(2, ge=1, le=16, description="Bezier curves that a stroke is made of; more bend more")
     look: LookName = Field("paint", description=LOOK_HELP)
-    paper: str = Field("white", description="colour of the paper: a CSS name or #rrggbb")
+    paper: Colour = Field("white", description="colour of the paper: a CSS name or #rrggbb")
     lr_points: float = Field(2.0, **RATE, description="learning rate of the points, px of a side of 224 px")
     lr_width: float = Field(0.3, **RATE, description="learning rate of the widths, px of a side of 224 px; 0: fixed")
     lr_colour: float = Field(0.05, **RATE, description="learning rate of colours and opacity; 0: fixed")
@@ -38,7 +39,7 @@ class Drawing(Settings):
 
 
 def canvas(brief: Brief, settings: Drawing, paths: Paths) -> Strokes:
-    """paths: batched, in px of the brief's size.  UserError for a paper that is no colour."""
+    """paths: batched, in px of the brief's size."""
     return Strokes(
         paths,
         brief.size,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from clipguide import images, losses, palettes
 from clipguide.brief import Brief, Prompt, parse_prompts, split_weight
@@ -28,6 +28,21 @@ WEIGHT = {"ge": 0, "le": 100}
 FRAME = "a picture frame"
 
 
+def _spoken(text: str) -> str:
+    if text:
+        parse_prompts([text])
+    return text
+
+
+def _found(text: str) -> str:
+    for name, _ in _losses(text):
+        losses.find(name)
+    return text
+
+
+Prompts = Annotated[str, AfterValidator(_spoken)]
+
+
 class Composed(Guided):
     """What every method can be told that draws a whole picture: colours, symmetry, margin, composition, spots."""
 
@@ -39,33 +54,43 @@ class Composed(Guided):
         1.0, **WEIGHT, description="weight of showing no picture frame, beside the prompts'; for pictures from nothing"
     )
     saturation: float = Field(0.0, ge=-100, le=100, description="weight of colourfulness; below 0 the picture greys")
-    tint: str = Field("", description=f"palette that colours are drawn to: {palettes.NAMES}, @FILE, or 'navy, white'")
+    tint: Annotated[str, AfterValidator(lambda text: text and palettes.known(text))] = Field(
+        "", description=f"palette that colours are drawn to: {palettes.NAMES}, @FILE, or 'navy, white'"
+    )
     tint_weight: float = Field(1.0, **WEIGHT, description="weight of the pull to the palette of --tint")
     mirror: float = Field(0.0, **WEIGHT, description="weight of symmetry, as --mirror-kind says")
     mirror_kind: Literal["left-right", "top-bottom", "both", "turn"] = Field(
         "left-right", description="the symmetry of --mirror; turn: the same upside down"
     )
     border: float = Field(0.0, **WEIGHT, description="weight of a border of one colour all around")
-    border_colour: str = Field("white", description="colour of the border: a CSS name or #rrggbb")
+    border_colour: palettes.Colour = Field("white", description="colour of the border: a CSS name or #rrggbb")
     border_width: float = Field(0.08, gt=0, lt=0.5, description="width of the border, as a share of the shorter side")
     compose: float = Field(0.0, **WEIGHT, description="weight of the composition, as --compose-rule says")
     compose_rule: Literal["centre", "thirds", "balance"] = Field(
         "thirds", description="where the visual weight goes: the middle, a crossing of thirds, or the vertical axis"
     )
     focus: float = Field(0.0, **WEIGHT, description="weight of a plain ground around the middle")
-    focus_colour: str = Field("", description="colour of that ground; empty: whatever it has")
+    focus_colour: palettes.OptionalColour = Field("", description="colour of that ground; empty: whatever it has")
     focus_spread: float = Field(0.35, gt=0, le=2, description="size of the free middle, as a share of half the side")
-    spot: str = Field("", description="prompts for the part of the picture where --spot-mask is white")
-    spot_off: str = Field("", description="prompts for the part where --spot-mask is black")
+    spot: Prompts = Field("", description="prompts for the part of the picture where --spot-mask is white")
+    spot_off: Prompts = Field("", description="prompts for the part where --spot-mask is black")
     spot_mask: Path | None = Field(None, description="a picture of the size's aspect, white (or opaque) is the spot")
     spot_weight: float = Field(1.0, **WEIGHT, description="weight of the spot prompts")
-    losses: str = Field("", description="losses of installed packages, as NAME[:WEIGHT], joined by commas")
+    losses: Annotated[str, AfterValidator(_found)] = Field(
+        "", description="losses of installed packages, as NAME[:WEIGHT], joined by commas"
+    )
+
+    @model_validator(mode="after")
+    def _masked(self) -> Composed:
+        if (self.spot or self.spot_off) and self.spot_mask is None:
+            raise UserError("--spot and --spot-off need --spot-mask: a picture that is white where the spot is")
+        return self
 
 
 def guidance(brief: Brief, settings: Composed, judges: Sequence[Judge], cutouts: Cutouts) -> list[Term]:
     """The terms of the brief's prompts and of every setting of `Composed` that is switched on.
 
-    UserError for a colour, palette, mask or loss that is not there.
+    UserError for a picture of a palette or a mask that cannot be read, or a loss that cannot be imported.
     """
     said = {"templates": settings.templates, "margin": settings.negative_margin}
     terms = prompt_terms(unframed(brief, settings), judges, cutouts, **said)
@@ -105,8 +130,6 @@ def _spots(brief: Brief, settings: Composed, judges: Sequence[Judge], cutouts: C
     wanted = {"spot": settings.spot, "spot_off": settings.spot_off}
     if not any(wanted.values()):
         return []
-    if settings.spot_mask is None:
-        raise UserError("--spot and --spot-off need --spot-mask: a picture that is white where the spot is")
     mask = images.read_alpha(settings.spot_mask, brief.size)
     terms = []
     for name, text in wanted.items():
@@ -118,5 +141,8 @@ def _spots(brief: Brief, settings: Composed, judges: Sequence[Judge], cutouts: C
 
 
 def _installed(settings: Composed) -> list[Term]:
-    parts = [split_weight(part) for part in settings.losses.split(",") if part.strip()]
-    return [Term(name, losses.installed(name)(), weight) for name, weight in parts]
+    return [Term(name, losses.installed(name)(), weight) for name, weight in _losses(settings.losses)]
+
+
+def _losses(text: str) -> list[tuple[str, float]]:
+    return [split_weight(part) for part in text.split(",") if part.strip()]

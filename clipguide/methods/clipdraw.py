@@ -84,7 +84,7 @@ def views(count: int, paper: Tensor, wide: float) -> Cutouts:
 
 def _read(path: Path, brief: Brief) -> Paths:
     if not path.is_file():
-        raise UserError(f"--svg {path} is not there; give an SVG file that exists")
+        raise UserError(f"--svg {path} is no file; give an SVG drawing")
     paths = svg.read(path.read_bytes(), brief.size)
     return paths.map(lambda part: part[None].expand(brief.batch, *part.shape).clone())
 

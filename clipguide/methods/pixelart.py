@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import torch
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from clipguide import images, palettes
@@ -22,6 +23,12 @@ from clipguide.stages import Leg
 from clipguide.underpainting import Underpainted, underpainted
 from clipguide.weights import Models
 
+ANY = "any"
+
+
+def _known(palette: str) -> str:
+    return palette if palette in (ANY, palettes.LEARNED) else palettes.known(palette)
+
 
 class Settings(Underpainted):
     steps: int = Field(100, ge=0, le=100_000, description="updates of the picture")
@@ -30,8 +37,10 @@ class Settings(Underpainted):
     cells: Shape = Field("square", description="shape of the cells")
     cell: float = Field(4.0, ge=1, le=256, description="width of a cell in px")
     cell_aspect: float = Field(1.0, ge=0.1, le=10, description="width over height of a cell; 2: the C64's wide pixels")
-    fabric: str = Field("linen", description="colour between stitches, or between the stones of --cells tessera")
-    palette: str = Field(
+    fabric: palettes.Colour = Field(
+        "linen", description="colour between stitches, or between the stones of --cells tessera"
+    )
+    palette: Annotated[str, AfterValidator(_known)] = Field(
         "learned", description=f"colours: any, learned, {palettes.NAMES}, @FILE, or a list such as 'navy, white'"
     )
     colours: int = Field(16, ge=2, le=palettes.MOST, description="how many colours a learned or @FILE palette has")
@@ -86,7 +95,7 @@ def _grid(brief: Brief, settings: Settings, picture: Tensor | None) -> Grid:
 
 
 def _snap(brief: Brief, settings: Settings, rng: torch.Generator, picture: Tensor | None) -> Snap | None:
-    if settings.palette == "any":
+    if settings.palette == ANY:
         return None
     learn = settings.palette == palettes.LEARNED
     if learn:

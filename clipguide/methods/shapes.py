@@ -17,6 +17,7 @@ from clipguide.errors import UserError
 from clipguide.evolution import Search, evolve
 from clipguide.losses.guidance import guidance
 from clipguide.options import CLIPS
+from clipguide.palettes import Colour
 from clipguide.weights import Models
 
 
@@ -25,7 +26,7 @@ class Settings(Begun):
     steps: int = Field(150, ge=0, le=100_000, description="updates of the picture")
     shape: Kind = Field("triangle", description="what the picture is made of")
     count: int = Field(50, ge=1, le=2000, description="how many shapes")
-    ground: str = Field("white", description="colour behind the shapes: a CSS name or #rrggbb")
+    ground: Colour = Field("white", description="colour behind the shapes: a CSS name or #rrggbb")
     learn_ground: bool = Field(True, description="the ground's colour is found too")
     lr: float = Field(0.03, gt=0, le=1, description="learning rate of places, in shares of the shorter side")
     lr_colour: float = Field(0.05, gt=0, le=1, description="learning rate of colours")
