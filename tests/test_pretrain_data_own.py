@@ -18,7 +18,6 @@ from pretrain.data.pictures import read_bytes
 from pretrain.data.shards import captions_in, read_shards
 from pretrain.feed import read_picture
 
-
 LONG = "b" * 300  # a key such as addresses make
 
 
