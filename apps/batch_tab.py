@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import shutil
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ class Page:
     """The tab's components, and what happens between them."""
 
     def __init__(self, studio: Studio) -> None:
-        self.studio, self.run = studio, gr.State("")
+        self.studio, self.run, self.place = studio, gr.State(""), gr.State(stage.Place())
         with gr.Row(elem_classes="columns"):
             with gr.Column(scale=4, min_width=300):
                 self._form()
@@ -79,13 +80,13 @@ class Page:
         self.zip = gr.File(label="Download", visible=False, interactive=False, elem_id="batch-zip")
 
     def _events(self) -> None:
-        inputs = [self.photos, self.styles, self.method, self.steps, self.side]
+        inputs = [self.place, self.photos, self.styles, self.method, self.steps, self.side]
         outputs = [self.run, self.table, self.start, self.stop, self.go_on, self.sheet, self.zip]
         self.method.change(lambda name: gr.update(info=methods()[name]), self.method, self.method, **EVENT)
         self.start.click(self._start, inputs, outputs, **EVENT).then(self.list, outputs=self.earlier, **EVENT)
-        self.earlier.input(self._open, self.earlier, outputs, **EVENT)
-        self.go_on.click(self._continue, self.run, outputs, **EVENT)
-        self.stop.click(self._stop, self.run, **EVENT)
+        self.earlier.input(self._open, [self.place, self.earlier], outputs, trigger_mode="multiple", **EVENT)
+        self.go_on.click(self._continue, [self.place, self.run], outputs, **EVENT)
+        self.stop.click(lambda place: self.studio.runner.stop(*place.shown), self.place, **EVENT)
 
     def list_on(self, tab: gr.Tab) -> None:
         """Lists the earlier batches whenever the tab is opened again."""
@@ -121,10 +122,10 @@ class Page:
             for name, path in kept.items()
             for prompt in prompts
         ]
-        if wanted:
-            jobs.check(wanted := jobs.apart(wanted))
-        folder = self.studio.root / batches.FOLDER / runs.slug(prompts[0])
-        return batches.begun(runs.unused(folder), wanted, refused)
+        if not wanted:
+            raise UserError(refused[0][1])
+        jobs.check(wanted := jobs.apart(wanted))
+        return batches.begun(self.studio.root, runs.slug(prompts[0]), wanted, refused)
 
     def _kept(self, photos: Sequence[str]) -> tuple[dict[str, Path], list[tuple[str, str]]]:
         """The pictures by a legal name of their own, and the others with what is wrong with them."""
@@ -144,30 +145,38 @@ class Page:
             kept[name] = path
         return kept, refused
 
-    async def _start(self, *given: Any) -> AsyncIterator[tuple]:
+    def _begin(self, *given: Any) -> Batch:
+        work = self._plan(*given)
         try:
-            work = await asyncio.to_thread(self._plan, *given)
-            if not work.wanted:
-                raise UserError(work.refused[0][1])
             self.studio.runner.add(work)
+        except UserError:
+            shutil.rmtree(work.folder)
+            raise
+        return work
+
+    async def _start(self, place: stage.Place, *given: Any) -> AsyncIterator[tuple]:
+        try:
+            work = await asyncio.to_thread(self._begin, *given)
         except UserError as error:
             raise uploads.refused(error) from None
-        async for shown in self._follow(work):
+        async for shown in self._follow(work, place.take(work)):
             yield shown
 
-    async def _open(self, name: str) -> AsyncIterator[tuple]:
+    async def _open(self, place: stage.Place, name: str) -> AsyncIterator[tuple]:
         """Shows a batch that was made earlier, or watches one that is being made."""
-        async for shown in self._follow(await asyncio.to_thread(self._find, name)):
+        wanted = place.take()
+        work = await asyncio.to_thread(self._find, name)
+        async for shown in self._follow(work, place.take(work) if wanted() else wanted):
             yield shown
 
-    async def _continue(self, name: str) -> AsyncIterator[tuple]:
+    async def _continue(self, place: stage.Place, name: str) -> AsyncIterator[tuple]:
         work = await asyncio.to_thread(self._find, name.rpartition("/")[2])
         try:
             if work.over:
                 self.studio.runner.add(work)
         except UserError as error:
             raise uploads.refused(error) from None
-        async for shown in self._follow(work):
+        async for shown in self._follow(work, place.take(work)):
             yield shown
 
     def _find(self, name: str) -> Batch:
@@ -177,27 +186,24 @@ class Page:
         except UserError as error:
             raise uploads.refused(error) from None
 
-    async def _follow(self, work: Batch) -> AsyncIterator[tuple]:
-        """All the outputs, each time that something of them has changed."""
+    async def _follow(self, work: Batch, wanted: Callable[[], bool]) -> AsyncIterator[tuple]:
+        """All the outputs, each time that something of them has changed, for as long as it is wanted."""
         running = gr.update(interactive=False), gr.update(interactive=True), *(gr.update(visible=False),) * 3
-        async for _ in stage.changes(work, self.studio.runner):
+        async for _ in stage.changes(work, self.studio.runner, wanted):
             yield work.name, table(work), *running
+        products = await asyncio.to_thread(self._products, work) if wanted() else ()
+        if not wanted():
+            yield stage.nothing(7)
+            return
         buttons = gr.update(interactive=True), gr.update(interactive=False), gr.update(visible=work.left > 0)
-        yield work.name, table(work), *buttons, *await asyncio.to_thread(self._products, work)
+        yield work.name, table(work), *buttons, *products
 
     def _products(self, work: Batch) -> tuple:
         """The contact sheet and the zip, where there are any and the filter hides none of the pictures."""
         pictures = [path for result in work.results.values() for path in result.files if path.suffix == ".png"]
-        sheet, archive = work.folder / batches.SHEET, work.folder / batches.ZIP
+        sheet = work.folder / batches.SHEET
         hidden = gr.update(visible=False)
         if not pictures or any(self.studio.screen.file(path) is not None for path in pictures):
             return hidden, hidden
-        if not archive.exists():  # the server was ended in between
-            work.zip()
         view = gr.update(value=images.to_pil(images.read(sheet)), visible=True) if sheet.exists() else hidden
-        return view, gr.update(value=str(archive), visible=True)
-
-    def _stop(self, name: str) -> None:
-        work = self.studio.runner.find_work(name)
-        if work is not None:
-            self.studio.runner.stop(work)
+        return view, gr.update(value=str(work.zip()), visible=True)

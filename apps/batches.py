@@ -7,12 +7,12 @@ import json
 import shutil
 import zipfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from apps import stage
 from apps.runner import Work
-from clipguide import batch, images, jobs, manifest
+from clipguide import batch, images, jobs, manifest, runs
 from clipguide.errors import UserError
 from clipguide.weights import Models
 
@@ -33,7 +33,7 @@ class Batch(Work):
     @property
     def left(self) -> int:
         """How many of the pictures are not made."""
-        return len(self.wanted) - sum(result.state in ("done", "skipped") for result in self.results.values())
+        return len(self.wanted) - sum(state in ("done", "skipped") for state in _states(self))
 
     def do(self, models: Models) -> bool:
         crew = batch.Crew(models=models)
@@ -41,25 +41,29 @@ class Batch(Work):
             if result.state != "skipped" or result.name not in self.results:
                 self.results[result.name] = result
             self.version += 1
-            self._note()
         self.zip()
         return not self.asked_to_stop
 
-    def _note(self) -> None:
-        if not (self.folder / ASKED).exists():
-            asked = {"photos": {job.name: job.where for job in self.wanted}, "refused": self.refused}
-            images.write(self.folder / ASKED, json.dumps(asked, ensure_ascii=False).encode())
-
-    def zip(self) -> None:
-        """All the files in one."""
-        with zipfile.ZipFile(self.folder / ZIP, "w") as archive:
+    def zip(self) -> Path:
+        """All the files in one, which is whole whenever it is there, and made anew where it is older than the batch."""
+        whole, noted = self.folder / ZIP, self.folder / manifest.NAME
+        if whole.exists() and whole.stat().st_mtime_ns >= noted.stat().st_mtime_ns:
+            return whole
+        partial = images.partial_name(whole)
+        with zipfile.ZipFile(partial, "w") as archive:
             for path in sorted(self.folder.iterdir()):
                 if path.is_file() and path.name != ZIP and not path.name.startswith("."):
                     archive.write(path, path.name)
+        return partial.replace(whole)
 
 
-def begun(folder: Path, wanted: Sequence[jobs.Job], refused: Sequence[tuple[str, str]]) -> Batch:
-    """A new batch; its photos lie in its folder under the visitor's names for them, which the contact sheet shows."""
+def begun(root: Path, name: str, wanted: Sequence[jobs.Job], refused: Sequence[tuple[str, str]]) -> Batch:
+    """A new batch, in a folder of its own that says from the start what is wanted: a restart finds it again.
+
+    Its photos lie there under the visitor's names for them, which the contact sheet shows.
+    """
+    (root / FOLDER).mkdir(parents=True, exist_ok=True)
+    folder = runs.make_unused(root / FOLDER / name)
     named = []
     for job in wanted:
         photo = folder / PHOTOS / f"{job.where}.png"
@@ -67,6 +71,12 @@ def begun(folder: Path, wanted: Sequence[jobs.Job], refused: Sequence[tuple[str,
         if not photo.exists():
             shutil.copyfile(job.photo, photo)
         named.append(replace(job, settings={**job.settings, "init": photo}))
+    asked = {"photos": {job.name: job.where for job in named}, "refused": refused}
+    images.write(folder / ASKED, json.dumps(asked, ensure_ascii=False).encode())
+    lines = manifest.Manifest(folder)
+    for task in jobs.check(named):
+        lines.note(asdict(task), manifest.Outcome())
+    lines.write()
     return Batch(folder, named, refused)
 
 
@@ -102,8 +112,8 @@ def reopened(root: Path, name: str) -> Batch:
     return found
 
 
-def _states(work: Batch) -> set[str]:
-    return {result.state for result in work.results.values()}
+def _states(work: Batch) -> list[str]:
+    return [result.state for result in list(work.results.values())]  # a copy: the worker may be adding to them
 
 
 def _asked(folder: Path) -> dict:
@@ -130,7 +140,7 @@ def table(work: Batch) -> str:
     said = f"{done} of {len(work.wanted)} done" + (f", {len(work.refused)} refused" if work.refused else "")
     failed = f'<p role="alert" class="error">{html.escape(work.error)}</p>' if work.error else ""
     return (
-        f'<p role="status">{stage.describe_state(work)}: {said}</p>{failed}<div class="scroll">'
+        f'<p role="status">{stage.WORDS[work.state]}: {said}</p>{failed}<div class="scroll">'
         f'<table class="models"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
     )
 

@@ -205,7 +205,7 @@ def create(root: Path, recipe: Mapping[str, Any]) -> Run:
     name = slug(title(recipe["prompts"]))
     try:
         root.mkdir(parents=True, exist_ok=True)
-        folder = _make_unused(root / name)
+        folder = make_unused(root / name)
         run = Run(folder)
         told = json.dumps(recipe, ensure_ascii=False, indent=1, sort_keys=True)
         run.write("recipe.json", told.encode(errors="backslashreplace"))  # a file's name may be no UTF-8
@@ -214,7 +214,8 @@ def create(root: Path, recipe: Mapping[str, Any]) -> Run:
     return run
 
 
-def _make_unused(path: Path) -> Path:
+def make_unused(path: Path) -> Path:
+    """A new folder of that name, or with a number when it is taken."""
     while True:  # another process may take the name between the look and the mkdir
         folder = unused(path)
         try:

@@ -1,6 +1,8 @@
 """Batches of the page: made, found again after a restart, gone on with."""
 
 import json
+import os
+import threading
 import zipfile
 
 import pytest
@@ -10,7 +12,7 @@ pytest.importorskip("gradio")
 from studios import picture, until
 
 from apps import batch_tab, batches
-from apps.runner import Runner
+from apps.runner import Runner, Work
 from clipguide import images
 from clipguide.errors import UserError
 
@@ -63,6 +65,69 @@ def test_a_batch_that_a_restart_cut_short_is_gone_on_with(place, tmp_path, model
     until(lambda: again.over)
     assert again.state == "done" and again.left == 0, again.error
     assert all(again.results[name].files == files for name, files in made.items()), "what was made is made once"
+
+
+class Holding(Work):
+    """Keeps the one worker until it is told to let go."""
+
+    def __init__(self) -> None:
+        super().__init__("holding")
+        self.enough = threading.Event()
+
+    def do(self, models) -> bool:
+        return self.enough.wait(60)
+
+
+def test_a_batch_that_waits_is_stopped_gone_on_with_and_made_once(place, tmp_path, monkeypatch):
+    holding, made = Holding(), []
+    place.runner.add(holding)
+    work = plan(place, [picture(tmp_path / "a.png")], "mosaic")
+    monkeypatch.setattr(work, "do", lambda models: made.append(work) or True)
+    place.runner.add(work)
+    place.runner.stop(work)
+    assert work.state == "stopped"
+    place.runner.add(work)
+    last = Holding()
+    last.name = "last"
+    place.runner.add(last)
+    holding.enough.set()
+    last.enough.set()
+    until(lambda: last.over)
+    assert made == [work] and work.state == "done"
+
+
+def test_a_batch_that_waits_is_found_after_a_restart(place, tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_text("no picture")
+    photos = [picture(tmp_path / "a.png"), broken]
+    work, other = plan(place, photos, "mosaic\nink"), plan(place, photos, "mosaic\nink")
+    assert work.folder != other.folder
+    again = batches.reopened(place.root, work.folder.name)
+    assert (again.state, again.left, again.wanted[0].where) == ("stopped", 2, "a")
+    assert [name for name, _ in again.refused] == ["broken.png"]
+    with pytest.raises(UserError, match="no picture"):
+        plan(place, [broken], "mosaic")
+    assert len(batches.every(place.root)) == 2, "a batch of nothing leaves no folder"
+
+
+def test_a_zip_is_whole_and_as_new_as_its_batch(place, tmp_path, monkeypatch):
+    work = plan(place, [picture(tmp_path / "a.png")], "mosaic")
+    with monkeypatch.context() as broken, pytest.raises(OSError, match="full"):
+        broken.setattr(zipfile.ZipFile, "write", raiser(OSError("full")))
+        work.zip()
+    assert not (work.folder / batches.ZIP).exists()
+    work.zip()
+    (work.folder / "a-mosaic.png").write_bytes(b"new")
+    os.utime(work.folder / "manifest.jsonl", (2e9, 2e9))
+    with zipfile.ZipFile(work.zip()) as archive:
+        assert "a-mosaic.png" in archive.namelist()
+
+
+def raiser(error):
+    def fail(*given):
+        raise error
+
+    return fail
 
 
 def test_batches_are_found_by_name_alone_and_strange_folders_do_no_harm(place, tmp_path):
