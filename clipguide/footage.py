@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clipguide import images, video
+from clipguide import images, plans, video
 from clipguide.errors import UserError
 from clipguide.models.restyler import Restyler, redraw
-from clipguide.plans import plan
-from clipguide.styling import Photo, enlarged, fitted
+from clipguide.options import Common, Settings, show, split, validate
+from clipguide.styling import Photo, enlarged, find_mask, fitted
 from clipguide.weights import Models
 
 METHODS = ("clipstyler", "clipstyler-fast")
 KEY_FRAMES = 8  # on which a network is trained, spread over the film
 MEMORY = 0.8  # share of the change before that stays where nothing moves
 STILL = 0.03  # difference of two frames' colours that counts as movement
+UNUSED = ("batch", "patience", "upscale")  # of what a picture can be told
 LARGEST = 1024  # px: larger frames are redrawn in tiles of this side
 
 Report = Callable[[str, int, int], None]  # what is done ("training", "frame"), how far, of how much
@@ -40,41 +42,53 @@ def stylise(
 
     A network is trained on key frames of the film, or on `values["photos"]`, or the one that `values["restyler"]`
     names is used.  UserError for a method that trains none, for a mask in words (it would jump from frame to frame),
-    and for files that cannot be read or written.
+    for settings that a film has no use for, and for files that cannot be read or written; all this before the training.
     """
     if method not in METHODS:
         raise UserError(f"{method} paints one picture, not a film; for a video use --method {METHODS[0]}")
     if values.get("mask_text") is not None:
         raise UserError("--mask-text would jump from frame to frame of a video; give a --mask that holds for all")
+    refuse(validate(Common, split(values, [Common, plans.method("clipstyler-fast").Settings])[0]), UNUSED)
+    planned = plans.plan(texts, "clipstyler-fast", values)
+    video.check(out)
+    mask = find_mask(_first_frame(source).to(models.device), planned.settings, models)
     total, keys = _key_frames(source)
     with tempfile.TemporaryDirectory(prefix="clipguide-") as folder:
         for number, frame in enumerate(keys):
             images.write(Path(folder) / f"{number}.png", images.png(frame))
         trained = values.get("restyler") is not None or values.get("photos") is not None
         own = {} if trained else {"photos": Path(folder)}
-        planned = plan(texts, "clipstyler-fast", {**values, **own, "init": Path(folder) / "0.png"})
+        planned = plans.plan(texts, "clipstyler-fast", {**values, **own, "init": Path(folder) / "0.png"})
         for step in planned.steps(models):
             report("training", step.index, step.total)
     restyler = getattr(step.canvas, "canvas", step.canvas).restyler
     restyler.remember(torch.cat([fitted(frame, planned.common.size) for frame in keys]).to(models.device))
-    mask = planned.settings.mask and images.read_alpha(planned.settings.mask, _size(keys[0])).to(models.device)
     settings = planned.settings
     film = Photo(keys[0], keys[0], mask, settings.keep, settings.strength, settings.detail)
     frames = _steady(_restyled(source, restyler.eval(), film, models.device, planned.common.size))
     video.write(out, _counted(frames, total, report), fps=max(1, round(video.rate(source))))
 
 
+def refuse(settings: Settings, unused: Sequence[str]) -> None:
+    """UserError where one of these settings is not at its default."""
+    for name in unused:
+        given = getattr(settings, name)
+        if given != type(settings).model_fields[name].default:
+            raise UserError(f"--{name.replace('_', '-')} {show(given)} does nothing for a video; leave it out")
+
+
+def _first_frame(source: Path) -> Tensor:
+    with closing(video.read(source)) as frames:
+        for frame in frames:
+            return frame
+    raise UserError(f"{source} has no frames; give a video that plays")
+
+
 def _key_frames(source: Path) -> tuple[int, list[Tensor]]:
     """How many frames there are, and some of them, evenly spread."""
     total = sum(1 for _ in video.read(source))
-    if not total:
-        raise UserError(f"{source} has no frames; give a video that plays")
     wanted = {round(i * (total - 1) / (KEY_FRAMES - 1)) for i in range(KEY_FRAMES)}
     return total, [frame for number, frame in enumerate(video.read(source)) if number in wanted]
-
-
-def _size(frame: Tensor) -> tuple[int, int]:
-    return frame.shape[-1], frame.shape[-2]
 
 
 @torch.no_grad()

@@ -13,12 +13,22 @@ from torch import Tensor
 from clipguide import images
 from clipguide.errors import UserError
 
+KINDS = (".mp4", ".gif")  # that are written
 ENDINGS = frozenset((".mp4", ".webm", ".mov", ".avi", ".mkv", ".m4v", ".gif"))
 
 
 def is_video(path: Path | str) -> bool:
-    """Whether the file's name is a video's; a GIF counts as one."""
-    return Path(path).suffix.lower() in ENDINGS
+    """Whether the file is a video, by its name; a GIF with a single frame is a picture."""
+    ending = Path(path).suffix.lower()
+    return ending in ENDINGS and not (ending == ".gif" and _is_still(path))
+
+
+def _is_still(path: Path | str) -> bool:
+    try:
+        with _reader(path) as reader:
+            return reader.get_length() == 1
+    except UserError:
+        return False
 
 
 def read(path: Path | str) -> Iterator[Tensor]:
@@ -46,17 +56,24 @@ def _reader(path: Path | str) -> Any:
         raise UserError(f"{path} is no video that can be read ({reason}); give an MP4, WebM, MOV or GIF") from None
 
 
+def check(path: Path) -> None:
+    """UserError when no video can be written there: for another ending, or without a folder."""
+    if path.suffix.lower() not in KINDS:
+        raise UserError(f"{path} is no video's name; let it end in .mp4 or .gif")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise UserError(f"{path}: {path.parent} is no folder that can be written; make it, or give another")
+
+
 def write(path: Path, frames: Iterable[Tensor], *, fps: int = 24) -> None:
     """Frames (3, H, W) or (1, 3, H, W) as MP4 (H.264) or GIF, by the file's ending; whole or not at all.
 
-    MP4 wants even sides: an odd last row or column is dropped.  UserError for another ending, for no frames, and when
-    the file cannot be written.
+    MP4 wants even sides: an odd last row or column is dropped.  UserError as `check`, for no frames, and when the file
+    cannot be written.
     """
     import imageio.v2 as imageio
 
+    check(path)
     ending = path.suffix.lower()
-    if ending not in (".mp4", ".gif"):
-        raise UserError(f"{path} is no video's name; let it end in .mp4 or .gif")
     options = {"duration": 1000 / fps, "loop": 0} if ending == ".gif" else {"fps": fps, "macro_block_size": 2}
     even, partial, count = 2 if ending == ".mp4" else 1, images.partial_name(path), 0
     try:

@@ -75,6 +75,55 @@ def test_a_file_that_is_no_video_is_refused_and_nothing_is_left(models, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["broken.mp4"]
 
 
+class Closed:
+    """No network may be opened, and no frame decoded beyond the first."""
+
+    device = torch.device("cpu")
+
+    def __getattr__(self, name):
+        raise AssertionError("a network was opened")
+
+
+@pytest.mark.parametrize(
+    "values, out, said",
+    [
+        ({"strength": 3.0}, "out.mp4", "--strength 3.0"),
+        ({"name": "my mosaic"}, "out.mp4", "--name my mosaic: no name for a network"),
+        ({"upscale": 2}, "out.mp4", "--upscale 2 does nothing for a video"),
+        ({"batch": 2}, "out.mp4", "--batch 2 does nothing for a video; leave it out"),
+        ({"patience": 9}, "out.mp4", "--patience 9 does nothing"),
+        ({"mask": "none.png"}, "out.mp4", "none.png is not there"),
+        ({}, "out.webm", "let it end in .mp4 or .gif"),
+        ({}, "none/out.mp4", "none is no folder that can be written"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_before_the_training(film, tmp_path, monkeypatch, values, out, said):
+    monkeypatch.setattr(footage, "_key_frames", Closed)
+    with pytest.raises(UserError, match=said):
+        footage.stylise(film, ["mosaic"], tmp_path / out, Closed(), "clipstyler", {**FEW, **values}, print)
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_the_mask_of_a_film_is_that_of_a_photo(film, models, tmp_path, inverted):
+    left = torch.zeros(1, 3, 32, 48)
+    left[..., :24] = 1
+    images.write(tmp_path / "left.png", images.png(left))
+    mask = {"mask": tmp_path / "left.png", "mask_invert": inverted, "feather": 0.0, "smooth": 0.0, "lr": 0.05}
+    frames, _ = styled(film, tmp_path / "out.mp4", models, steps=6, detail=0.0, **mask)
+    change = sum((a - b).abs() for a, b in zip(frames, video.read(film), strict=True)).mean((0, 1, 2)) / 10
+    inside, outside = change[:20].mean(), change[28:].mean()
+    assert (outside > 3 * inside) if inverted else (inside > 3 * outside)
+
+
+def test_a_feathered_mask_of_a_film_is_soft(film, models, tmp_path, monkeypatch):
+    images.write(tmp_path / "all.png", images.png(torch.ones(1, 3, 32, 48).tril()))
+    seen = []
+    monkeypatch.setattr(footage, "Photo", lambda *told: seen.append(told[2]) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        styled(film, tmp_path / "out.mp4", models, mask=tmp_path / "all.png", feather=0.2)
+    assert seen[0].diff(dim=-1).abs().max() < 0.5
+
+
 @pytest.fixture
 def stylise(models, monkeypatch, capsys, tmp_path):
     from clipguide import cli
@@ -115,6 +164,38 @@ def test_the_command_makes_a_video_of_a_video(stylise, film, tmp_path):
     code, out, err = stylise(film, "mosaic", "--out", tmp_path / "new.mp4")
     assert code == 0, err
     assert len(list(video.read(json.loads(out)["video"]))) == 10  # without --method: a film has a default of its own
+
+
+@pytest.mark.parametrize("out, made", [("styled", "styled.mp4"), (".", "film-mosaic.mp4")])
+def test_a_film_goes_where_it_is_sent(stylise, film, out, made):
+    code, said, err = stylise(film, "mosaic", "--strength", 0.5, "-o", out)
+    assert code == 0, err
+    assert json.loads(said)["video"] == made and video.is_video(made)
+
+
+@pytest.mark.parametrize("told", [("--save-every", 2), ("--video-kind", "gif"), ("--fps", 5), ("--out", "x.png")])
+def test_what_a_film_has_no_use_for_is_refused(stylise, film, tmp_path, told):
+    code, _, err = stylise(film, "mosaic", *told)
+    assert code == 2 and err.count("\n") == 1 and ("does nothing for a video" in err or "let it end in .mp4" in err)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_gif_is_a_film_where_it_moves(stylise, film, tmp_path):
+    video.write(tmp_path / "still.gif", [torch.rand(3, 32, 32)])
+    video.write(tmp_path / "moving.gif", [torch.rand(3, 32, 32) for _ in range(3)])
+    assert video.is_video("moving.gif") and not video.is_video("still.gif") and video.is_video("not-there.gif")
+    code, out, err = stylise("still.gif", "mosaic", "--out", "still.png")
+    assert code == 0, err
+    assert json.loads(out)["pictures"] == ["still.png"]
+
+
+def test_a_bad_name_is_refused_before_the_training(stylise, tmp_path):
+    images.write(tmp_path / "photo.png", images.png(torch.rand(1, 3, 40, 56)))
+    fast = ("photo.png", "mosaic", "--method", "clipstyler-fast", "--photos", ".")
+    for name in ("my mosaic", "../mine", "clip-mini"):
+        code, _, err = stylise(*fast, "--name", name)
+        assert code == 2 and f"--name {name}: no name for a network" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]
 
 
 def test_a_method_that_restyles_no_photo_is_refused(stylise, tmp_path):

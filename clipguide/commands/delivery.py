@@ -19,7 +19,6 @@ from clipguide.models.hub import sha256
 from clipguide.options import Output
 
 NAME = "output.json"
-FILMS = (".mp4", ".gif")
 
 
 def check(out: Path | None, *, film: bool = False) -> None:
@@ -27,9 +26,9 @@ def check(out: Path | None, *, film: bool = False) -> None:
     if out is None:
         return
     ending = out.suffix.lower()
-    if not out.is_dir() and ending in FILMS and not film:
+    if not out.is_dir() and ending in video.KINDS and not film:
         raise UserError(f"--out {out}: a picture is no film; add --video for one of the run, or end the name in .png")
-    if not out.is_dir() and ending not in ("", ".png", *FILMS):
+    if not out.is_dir() and ending not in ("", ".png", *video.KINDS):
         raise UserError(f"--out {out}: pictures are written as PNG; give a name that ends in .png, or a folder")
     check_folder(out if out.is_dir() else out.parent, out)
 
@@ -51,7 +50,7 @@ class Delivery:
     def film_kind(self) -> str:
         """The film's ending without its dot: that of --out counts."""
         ending = "" if self.output.out is None else self.output.out.suffix.lower()
-        return ending[1:] if ending in FILMS else self.output.video_kind
+        return ending[1:] if ending in video.KINDS else self.output.video_kind
 
     def write(self, run: runs.Run, name: str, *, film: bool) -> tuple[list[Path], Path | None]:
         """Copies the pictures to where --out says and makes the film -> (pictures, film, if any).

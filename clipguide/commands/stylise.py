@@ -20,6 +20,7 @@ from clipguide.styling import Styling
 from clipguide.weights import Models
 
 FILM_DEFAULT = "clipstyler"  # a film needs one network for all its frames
+UNUSED = ("save_every", "video_kind", "fps")  # of the output, where a film is made
 
 
 def add_arguments(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
@@ -47,7 +48,8 @@ def _video(args: argparse.Namespace) -> int:
     values = {name: value for name, value in values.items() if name not in ("prompts", "method", "init")}
     common, own, written = split(values, [Common, model, Output])
     output = validate(Output, written)
-    out = runs.unused(output.out or args.photo.with_name(f"{args.photo.stem}-{runs.slug(' '.join(texts))}.mp4"))
+    footage.refuse(output, UNUSED)
+    out = _place(args.photo, texts, output.out)
     bar = tqdm(disable=True if args.json else None, dynamic_ncols=True, file=sys.stderr)
 
     def report(doing: str, done: int, total: int) -> None:
@@ -59,3 +61,11 @@ def _video(args: argparse.Namespace) -> int:
         footage.stylise(args.photo, texts, out, Models(output.device), args.method, common | own, report)
     print(json.dumps({"video": str(out)}) if args.json else out)
     return 0
+
+
+def _place(film: Path, texts: Sequence[str], out: Path | None) -> Path:
+    """Where the new film goes: an MP4 beside the old one or in the folder, unless --out names a file."""
+    name = f"{film.stem}-{runs.slug(runs.title(texts))}.mp4"
+    if out is None or out.is_dir():
+        return runs.unused(film.with_name(name) if out is None else out / name)
+    return runs.unused(out if out.suffix else out.with_suffix(".mp4"))
