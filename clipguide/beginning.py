@@ -31,7 +31,7 @@ class Begun(Composed):
         " once, or noise"
     )  # fmt: skip
     forward: str = Field("forward-mini", description="that network: its name, or a folder")
-    throws: int = Field(16, ge=1, le=1024, description="so many such pictures are drawn, and CLIP's favourite is taken")
+    throws: int = Field(16, ge=1, le=1024, description="candidates: so many are drawn, and CLIP takes its favourite")
     hold: float = Field(2.0, ge=0, le=1000, description="weight of keeping that picture's colours and layout")
 
 

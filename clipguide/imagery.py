@@ -52,8 +52,8 @@ class Imagery(Begun):
         "latent", description="what is optimised: vectors, drawn as the nearest codes, or the odds of every code"
     )
     lr: float = Field(0.2, gt=0, le=10, description="learning rate, in standard deviations of the VQGAN's codes")
-    smooth: float = Field(0.3, ge=0, le=100, description="weight of total variation; higher is calmer")
-    average: float = Field(0.9, ge=0, lt=1, description="moving average of the latent; 0 shows the last step")
+    smooth: float = Field(0.3, ge=0, le=100, description="weight of total variation (TV loss); higher is calmer")
+    average: float = Field(0.9, ge=0, lt=1, description="decay of the moving average (EMA) of the latent; 0: none")
     start: Literal["forward", "spectrum", "codes", "gradient", "noise"] = Field(
         "forward", description="what it begins with where there is no --init: what a network draws of the prompt at"
         " once, coarse waves, random codes, four colours blended, noise"

@@ -27,7 +27,7 @@ class Restyling(Styling):
     direction: float = Field(1.0, ge=0, le=100, description="weight of the whole picture's direction")
     patches: float = Field(4.0, ge=0, le=100, description="weight of the patches' direction: the texture")
     content: float = Field(0.2, ge=0, le=100, description="weight of the photo's things; higher keeps more")
-    smooth: float = Field(0.3, ge=0, le=100, description="weight of total variation; higher is calmer")
+    smooth: float = Field(0.3, ge=0, le=100, description="weight of total variation (TV loss); higher is calmer")
     threshold: float = Field(0.7, ge=0, le=2, description="a patch below this loss is good enough and pulls no more")
     extent: float = Field(0.3, gt=0, le=1, description="side of a patch, as a share of the photo's shorter side")
     tile: int = Field(0, ge=0, le=4096, description="px of the tiles in which the photo's own size is redrawn; 0: not")

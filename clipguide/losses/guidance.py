@@ -49,7 +49,7 @@ class Composed(Guided):
     group: ClassVar = "Colour and composition"
     stories: ClassVar = True
 
-    smooth: float = Field(0.0, **WEIGHT, description="weight of total variation; higher is calmer")
+    smooth: float = Field(0.0, **WEIGHT, description="weight of total variation (TV loss); higher is calmer")
     unframed: float = Field(
         1.0, **WEIGHT, description="weight of showing no picture frame, beside the prompts'; for pictures from nothing"
     )

@@ -23,11 +23,11 @@ class Settings(Begun):
     lr: float = Field(0.1, gt=0, le=10, description="learning rate of the spectrum")
     decay: float = Field(1.0, ge=0, le=3, description="power of 1/frequency; higher is smoother")
     contrast: float = Field(0.05, ge=0, le=2, description="strength of the random start")
-    smooth: float = Field(0.5, ge=0, le=100, description="weight of total variation; higher is calmer")
+    smooth: float = Field(0.5, ge=0, le=100, description="weight of total variation (TV loss); higher is calmer")
     wide: float = Field(0.8, ge=0, le=1, description="share of the views that show all of the picture; the others zoom")
     coarse: float = Field(0.25, gt=0, le=1, description="share of the frequencies that the picture starts with")
     fine_at: float = Field(0.6, ge=0, le=1, description="part of the run after which all frequencies are drawn")
-    average: float = Field(0.9, ge=0, lt=1, description="moving average of the picture; 0 shows the last step")
+    average: float = Field(0.9, ge=0, lt=1, description="decay of the moving average (EMA) of the picture; 0: none")
 
 
 def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:

@@ -49,7 +49,7 @@ class Settings(Underpainted):
     symmetry: Symmetry = Field("none", description="exact symmetry of the grid; turn: the same upside down")
     transparent: bool = Field(False, description="cells may be clear; sprite.png has them so")
     clear: float = Field(0.3, ge=0, le=100, description="weight of emptiness in a transparent picture")
-    smooth: float = Field(0.2, ge=0, le=100, description="weight of total variation; higher is calmer")
+    smooth: float = Field(0.2, ge=0, le=100, description="weight of total variation (TV loss); higher is calmer")
     lr: float = Field(0.1, gt=0, le=10, description="learning rate of the cells")
     contrast: float = Field(0.3, ge=0, le=2, description="strength of the random start")
     decay: float = Field(1.5, ge=0, le=3, description="power of 1/frequency; higher is smoother")

@@ -19,8 +19,8 @@ from clipguide.weights import Models
 
 class Settings(Composed):
     lr: float = Field(0.02, gt=0, le=1, description="learning rate of the pixels")
-    smooth: float = Field(2.0, ge=0, le=100, description="weight of total variation; higher is calmer")
-    average: float = Field(0.9, ge=0, lt=1, description="moving average of the picture; 0 shows the last step")
+    smooth: float = Field(2.0, ge=0, le=100, description="weight of total variation (TV loss); higher is calmer")
+    average: float = Field(0.9, ge=0, lt=1, description="decay of the moving average (EMA) of the picture; 0: none")
 
 
 def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:

@@ -42,8 +42,8 @@ class Settings(Styling):
     content: float | None = Field(
         None, ge=0, le=100, description="weight of the photo's things; higher keeps more; else what suits the medium"
     )
-    smooth: float = Field(0.5, ge=0, le=100, description="weight of total variation; higher is calmer")
-    average: float = Field(0.9, ge=0, lt=1, description="moving average of the picture; 0 shows the last step")
+    smooth: float = Field(0.5, ge=0, le=100, description="weight of total variation (TV loss); higher is calmer")
+    average: float = Field(0.9, ge=0, lt=1, description="decay of the moving average (EMA) of the picture; 0: none")
 
 
 def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:

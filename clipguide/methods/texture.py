@@ -41,11 +41,11 @@ class Settings(Styling):
     surface: float = Field(1.0, ge=0, le=100, description="weight of the texture, seen from close by")
     shape: float = Field(0.5, ge=0, le=100, description="weight of a drawn thing's outline")
     content: float = Field(0.1, ge=0, le=100, description="weight of a photo's things; higher keeps more")
-    smooth: float = Field(0.5, ge=0, le=100, description="weight of total variation; higher is calmer")
+    smooth: float = Field(0.5, ge=0, le=100, description="weight of total variation (TV loss); higher is calmer")
     extent: float = Field(0.35, gt=0, le=1, description="side of a close view, as a share of the shorter side")
     lr: float = Field(0.1, gt=0, le=1, description="learning rate of a drawn thing, or of a tile")
     photo_lr: float = Field(0.02, gt=0, le=1, description="learning rate of a photo's pixels")
-    average: float = Field(0.9, ge=0, lt=1, description="moving average of the picture; 0 shows the last step")
+    average: float = Field(0.9, ge=0, lt=1, description="decay of the moving average (EMA) of the picture; 0: none")
 
 
 @dataclass(frozen=True, slots=True)
