@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,17 +50,18 @@ def stylise(
     if values.get("mask_text") is not None:
         raise UserError("--mask-text would jump from frame to frame of a video; give a --mask that holds for all")
     refuse(validate(Common, split(values, [Common, plans.method("clipstyler-fast").Settings])[0]), UNUSED)
-    planned = plans.plan(texts, "clipstyler-fast", values)
     video.check(out)
-    mask = find_mask(_first_frame(source).to(models.device), planned.settings, models)
-    total, keys = _key_frames(source)
     with tempfile.TemporaryDirectory(prefix="clipguide-") as folder:
-        for number, frame in enumerate(keys):
-            images.write(Path(folder) / f"{number}.png", images.png(frame))
         trained = values.get("restyler") is not None or values.get("photos") is not None
         own = {} if trained else {"photos": Path(folder)}
-        planned = plans.plan(texts, "clipstyler-fast", {**values, **own, "init": Path(folder) / "0.png"})
-        for step in planned.steps(models):
+        planned = plans.plan(texts, "clipstyler-fast", {**values, **own})
+        mask = find_mask(_first_frame(source).to(models.device), planned.settings, models)
+        brief = replace(planned.brief, init=Path(folder) / "0.png")
+        steps = replace(planned, brief=brief).steps(models)  # nothing is done yet; a lacking network is told
+        total, keys = _key_frames(source)
+        for number, frame in enumerate(keys):
+            images.write(Path(folder) / f"{number}.png", images.png(frame))
+        for step in steps:
             report("training", step.index, step.total)
     restyler = getattr(step.canvas, "canvas", step.canvas).restyler
     restyler.remember(torch.cat([fitted(frame, planned.common.size) for frame in keys]).to(models.device))
