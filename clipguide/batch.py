@@ -89,9 +89,11 @@ def run(
     in, or that holds a file of a job's name which no batch made; a device or a cluster that is not there.
     """
     crew, out = crew or Crew(), out.expanduser().absolute()
-    tasks = check(jobs)
     if crew.engine == "local":
         pick_device(crew.device)
+        tasks = check(jobs, crew.models or Models("cpu"))
+    else:  # the cluster's machines may have other networks
+        tasks = check(jobs)
     with _held(out):
         noted = _opened(out, tasks)
         kept = {task.name: noted.done(task.name, task.key) for task in tasks}

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clipguide.errors import Notice
+from clipguide.brief import split_since
+from clipguide.errors import Notice, UserError
 from clipguide.models.clip import OpenedClip
 from clipguide.models.fold import fold_norms
 from clipguide.models.perceptual import Features, clip_features
@@ -81,6 +82,22 @@ class Judge:
     encoder: ClipEncoder
     weight: float = 1.0
     since: float = 0.0
+
+
+def read_judges(names: str) -> list[tuple[str, float, float]]:
+    """'clip-mini,ViT-B-32/openai:0.5@0.6' -> [(name, weight, since)]; see `Judge`.
+
+    UserError for a weight that is not above 0, and where nobody judges from the start.
+    """
+    judges = []
+    for part in names.split(","):
+        name, weight, since = split_since(part)
+        if weight <= 0:
+            raise UserError(f"--clip {part.strip()}: a CLIP's weight must be above 0")
+        judges.append((name, weight, since))
+    if all(since for _, _, since in judges):
+        raise UserError(f"--clip {names}: one CLIP at least must judge from the start; leave its @ out")
+    return judges
 
 
 def first(judges: Sequence[Judge]) -> ClipEncoder:

@@ -12,6 +12,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import count, product
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from clipguide.errors import UserError
 from clipguide.methods import DEFAULT
 from clipguide.plans import Plan, method, plan
 from clipguide.runs import MAX_NAME, slug
-from clipguide.weights import sha256
+from clipguide.weights import Models, sha256
 
 PHOTO_METHOD = "textstyle"  # of a job with a photo that names no method
 SHEET = "contact-sheet"  # a page of the contact sheet, without ending; further ones are contact-sheet-2 and so on
@@ -131,16 +132,17 @@ def _numbered(name: str, number: int) -> str:
     return name.encode()[: MAX_NAME - len(tail)].decode(errors="ignore").rstrip("-_") + tail
 
 
-def check(jobs: Sequence[Job]) -> list[Task]:
+def check(jobs: Sequence[Job], models: Models | None = None) -> list[Task]:
     """Refuses bad jobs before anything is made; whether photos can be read is seen when their turn comes.
 
-    UserError names the job, and what of it is refused: a method, a setting, a name that another job has.
+    models: those that will be asked for networks; None where that is not known.
+    UserError names the job, and what of it is refused: a method, a setting, a network, a name that another job has.
     """
     if not jobs:
         raise UserError("there is no job to do; give a folder with photos and a style, or a table with rows")
     _refuse_doubles(jobs)
-    digest = _digester()
-    return [_checked(job, digest) for job in jobs]
+    digest, find = _digester(), cache(models.find) if models else lambda name, kind: None
+    return [_checked(job, digest, find) for job in jobs]
 
 
 def _refuse_doubles(jobs: Sequence[Job]) -> None:
@@ -152,11 +154,13 @@ def _refuse_doubles(jobs: Sequence[Job]) -> None:
             raise UserError(f"{both} would both be written as {job.name}.png; name them apart (column 'output')")
 
 
-def _checked(job: Job, digest: Callable[[Path], str]) -> Task:
+def _checked(job: Job, digest: Callable[[Path], str], find: Callable[[str, str], None]) -> Task:
     try:
         if slug(job.name) != job.name.lower() or SHEETS.fullmatch(job.name.lower()):
             raise UserError(f"'{job.name}' cannot name a job's files; take other letters, digits and dashes")
         planned = _plan_without_photo(job)
+        for name, kind in sorted(planned.networks):
+            find(name, kind)
         files = _files(job, planned)
     except UserError as error:
         raise UserError(f"{job.where}: {error}" if job.where else str(error)) from None

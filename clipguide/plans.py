@@ -15,12 +15,16 @@ from torch import Tensor
 from clipguide import hashtags, images
 from clipguide.brief import Brief, parse_prompts, placed, told
 from clipguide.core import Step
+from clipguide.encoders import read_judges
 from clipguide.errors import UserError
 from clipguide.methods import DEFAULT, METHODS, table
 from clipguide.models import upscaler
 from clipguide.options import Common, Guided, Settings, split, validate
 from clipguide.scores import Scorer
-from clipguide.weights import Models
+from clipguide.weights import VGG, Models
+
+# settings that name a network -> its kind; those of `clip` are judges, several may be
+NETWORKS = {"mask_clip": "clip", "features": "clip", "vqgan": "vqgan", "forward": "forward", "restyler": "restyler"}
 
 
 def method(name: str) -> ModuleType:
@@ -58,8 +62,18 @@ class Plan:
         """Steps between the frames of a method that makes a film; 0 for any other."""
         return getattr(self.settings, "frame_every", 0)
 
+    @property
+    def networks(self) -> set[tuple[str, str]]:
+        """(name, kind) of those that were named, and not by default, as `Models.find` takes them."""
+        named = self.settings.model_dump(include=set(NETWORKS), exclude_defaults=True, exclude_none=True)
+        found = {(named[field], NETWORKS[field]) for field in named if named[field] != VGG}
+        judges = read_judges(self.settings.clip) if isinstance(self.settings, Guided) else []
+        return found | {(name, "clip") for name, _, _ in judges}
+
     def steps(self, models: Models) -> Iterator[Step]:
-        """Runs the method; see `core.optimise`."""
+        """Runs the method; see `core.optimise`.  UserError for a network that is not here, before any is opened."""
+        for name, kind in sorted(self.networks):
+            models.find(name, kind)
         return method(self.method).run(self.brief, self.settings, models)
 
     def finished(self, image: Tensor) -> Tensor:
@@ -91,6 +105,8 @@ def plan(texts: Sequence[str], method_name: str | None = None, values: Mapping[s
     prompts = parse_prompts(texts) if texts or getattr(model, "needs_prompt", True) else ()
     if any(prompt.chapter[1] > 1 for prompt in prompts) and not getattr(model, "stories", False):
         raise UserError(f"--method {method_name} tells no stories; leave out ' ^ ', or take another method")
+    if isinstance(settings, Guided):
+        read_judges(settings.clip)
     brief = Brief(prompts, common.size, common.seed, common.batch, common.seconds, common.init)
     return Plan(method_name, texts, common, settings, brief)
 

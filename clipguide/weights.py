@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipguide.brief import split_since
-from clipguide.encoders import ClipEncoder, Judge
+from clipguide.encoders import ClipEncoder, Judge, read_judges
 from clipguide.errors import UserError
 from clipguide.images import write
 from clipguide.models.hub import cached, sha256
@@ -37,6 +36,7 @@ else:
 
 MANIFEST = "manifest.toml"
 YOURS = "yours"  # the licence of what the user trained
+VGG = "vgg19"  # for `Models.features`
 FINDER = "clip-mini-find"  # the bundled CLIP for what a picture from elsewhere shows, and where
 
 
@@ -172,8 +172,8 @@ class Models:
         return self._encoders[name]
 
     def features(self, name: str) -> Features:
-        """The layers that judge content and texture: "vgg19", or the image tower of the CLIP of that name."""
-        return vgg_features(self.device) if name == "vgg19" else self.encoder(name).perceptual()
+        """The layers that judge content and texture: `VGG`, or the image tower of the CLIP of that name."""
+        return vgg_features(self.device) if name == VGG else self.encoder(name).perceptual()
 
     def vqgan(self, name: str) -> VQGAN:
         """The VQGAN of that name or path, frozen.  UserError when there is none, or its files cannot be read."""
@@ -192,19 +192,13 @@ class Models:
         return self._forwards[name]
 
     def judges(self, names: str) -> list[Judge]:
-        """'clip-mini,ViT-B-32/openai:0.5@0.6' -> the encoders, their weights, and when in the run they begin to count.
+        """The CLIPs of a setting `clip`, opened; errors as `encoders.read_judges` and `encoder`."""
+        return [Judge(self.encoder(name), weight, since) for name, weight, since in read_judges(names)]
 
-        UserError for a weight that is not above 0, and where nobody judges from the start.
-        """
-        judges = []
-        for part in names.split(","):
-            name, weight, since = split_since(part)
-            if weight <= 0:
-                raise UserError(f"--clip {part.strip()}: a CLIP's weight must be above 0")
-            judges.append(Judge(self.encoder(name), weight, since))
-        if all(judge.since for judge in judges):
-            raise UserError(f"--clip {names}: one CLIP at least must judge from the start; leave its @ out")
-        return judges
+    def find(self, name: str, kind: str) -> None:
+        """UserError where there is no network of that name and kind.  Opens none, and fetches none."""
+        if kind != "clip" or self._tagged(name) is None:
+            self.checkpoint(name, kind)
 
     def checkpoint(self, name: str, kind: str) -> Path:
         """The folder of a bundled or kept checkpoint of that kind, or the folder or file that `name` is the path of."""
@@ -222,9 +216,15 @@ class Models:
     def _open_clip(self, name: str) -> OpenedClip:
         from clipguide.models.clip import open_folder, open_name
 
+        tagged = self._tagged(name)
+        if tagged is not None:
+            return open_name(*tagged, cache=os.environ.get("CLIPGUIDE_CACHE"))
+        return open_folder(self.checkpoint(name, "clip"), self._towers)
+
+    def _tagged(self, name: str) -> tuple[str, str] | None:
+        """(MODEL, TAG) of open_clip, where the name means one."""
         entry = self.manifest.get(name)
         source = entry.source if entry is not None and entry.source else name
         model, slash, tag = source.partition("/")
-        if slash and not Path(source).expanduser().exists() and not source.startswith((".", "/", "~")):
-            return open_name(model, tag, cache=os.environ.get("CLIPGUIDE_CACHE"))
-        return open_folder(self.checkpoint(name, "clip"), self._towers)
+        here = Path(source).expanduser().exists() or source.startswith((".", "/", "~"))
+        return (model, tag) if slash and not here else None

@@ -73,6 +73,19 @@ def test_an_incomplete_recipe_is_said():
         api.plan_again({"method": "pixels"})
 
 
+class Closed(TinyModels):
+    def encoder(self, name):
+        raise AssertionError("no network is opened")
+
+    vqgan = forward = features = encoder
+
+
+@pytest.mark.parametrize("setting", ["clip", "vqgan", "forward", "mask_clip"])
+def test_networks_that_are_not_here_are_refused_before_any_is_opened(setting):
+    with pytest.raises(UserError, match="no (clip|vqgan|forward) 'nope'; there are: [a-z]+-mini"):
+        next(api.stream("a castle", method="vqgan", models=Closed(), **{setting: "nope"}))
+
+
 REFUSED = {
     "colour": ({"border_colour": "nope"}, "--border-colour nope: 'nope' is no colour"),
     "clear ground": ({"focus_colour": "#12"}, "--focus-colour #12"),
@@ -81,6 +94,8 @@ REFUSED = {
     "tint": ({"tint": "gamegirl"}, "--tint gamegirl: the palette"),
     "file of a tint": ({"tint": "@none.png"}, "is no file here"),
     "palette": ({"method": "pixelart", "palette": "gamegirl"}, "--palette gamegirl"),
+    "CLIP": ({"clip": "clip-mini:-1"}, "weight must be above 0"),
+    "late CLIP": ({"clip": "clip-mini@0.5"}, "one CLIP at least must judge from the start"),
     "losses": ({"losses": "nowhere:2"}, "no installed package has a loss 'nowhere'"),
     "spot": ({"spot": "a rose"}, "need --spot-mask"),
     "words of a spot": ({"spot": "a rose:1000"}, "--spot a rose:1000: .*weights lie between"),

@@ -82,6 +82,11 @@ REFUSED = {
     "in": (["--seeds", "3-1"], "--seeds 3-1: write numbers"),
     "in ": (["a mosaic", "--steps", "many"], "--steps many"),
     "in  ": (["a mosaic", "--device", "cud"], "--device cud is not here"),
+    "in    ": (["a mosaic", "--clip", "nope"], "p000.png: there is no clip 'nope'; there are: clip-mini"),
+    "in     ": (["a mosaic", "--clip", "clip-mini:0"], "a CLIP's weight must be above 0"),
+    "in      ": (["a mosaic", "--features", "nope"], "there is no clip 'nope'"),
+    "in       ": (["a mosaic", "--method", "vqgan", "--vqgan", "nope"], "there is no vqgan 'nope'"),
+    "in        ": (["a mosaic", "--method", "fourier", "--border-colour", "nope"], "--border-colour nope"),
     "in   ": ([], "textstyle wants words, and none were given; add a style"),
     "bare.csv ": (["a mosaic"], "says its own styles"),
 }
