@@ -62,9 +62,8 @@ def _steps(method: str) -> Option | None:
 
 def filled(root: Path, recipe: Mapping[str, Any]) -> dict[str, Any]:
     """What the form remembers of a run that is opened: its method and settings, without the files of a command line."""
-    home = root / uploads.FOLDER
     settings = recipe["settings"].items()
-    kept = {name: value for name, value in settings if not _names_a_file(value) or Path(value).parent == home}
+    kept = {name: value for name, value in settings if not _names_a_file(value) or uploads.kept(root, Path(value))}
     return kept | {"method": recipe["method"]}
 
 

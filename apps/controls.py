@@ -109,8 +109,10 @@ def values(options: Sequence[Option], given: Sequence[Any], catalogue: Catalogue
 def checked(option: Option, value: Any, catalogue: Catalogue, root: Path) -> Any:
     """A value that opens no file but an upload that is kept in `root`.  UserError for any other."""
     label = words.label(option.name, option.help)
+    if value is None:  # as a recipe has it
+        return None
     if option.kind == "path":
-        if Path(value).parent != root / uploads.FOLDER or not Path(value).is_file():
+        if not isinstance(value, str) or not uploads.kept(root, Path(value)) or not Path(value).is_file():
             raise UserError(f"{label}: files are only taken as uploads")
         return str(value)
     if option.kind == "int" and isinstance(value, float):

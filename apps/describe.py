@@ -14,18 +14,16 @@ from clipguide.options import show
 
 
 def state(run: runs.Run, runner: Runner) -> str:
-    """One word for people."""
+    """As `Work.state`, whether this server made the run or not; `stage.WORDS` has a word of it for people."""
     job = runner.find(run.folder.name)
-    if job is not None:
-        return stage.describe_state(job)
-    return "Done" if run.finished else "Stopped"
+    return job.state if job is not None else "done" if run.finished else "stopped"
 
 
 def details(run: runs.Run, runner: Runner) -> str:
     """The prompt, how the run went, and its settings, as HTML."""
     made, log = recipe(run), run.log()
     job = runner.find(run.folder.name)
-    facts = {"state": state(run, runner), "method": made.get("method", "?")}
+    facts = {"state": stage.WORDS[state(run, runner)], "method": made.get("method", "?")}
     if job is not None and job.error:
         facts["why"] = job.error
     if log:

@@ -35,7 +35,7 @@ class Page:
     """The tab's components, and what happens between them."""
 
     def __init__(self, studio: Studio) -> None:
-        self.studio, self.run = studio, gr.State("")
+        self.studio, self.run, self.place = studio, gr.State(""), gr.State(stage.Place())
         with gr.Row(elem_classes="columns"):
             with gr.Column(scale=6, min_width=320):
                 self._form()
@@ -90,7 +90,7 @@ class Page:
     def _events(self) -> None:
         self.method.change(self._describe, self.method, [self.method, self.hint, self.prompt], **EVENT)
         self.start.click(None, js=stage.SHOW % "edit-stage", api_visibility="private")
-        self.stop.click(self._stop, self.run, **EVENT)
+        self.stop.click(lambda place: self.studio.runner.stop(*place.shown), self.place, **EVENT)
         with self.own:
             gr.render(self.method, show_progress="hidden")(self._settings)
 
@@ -108,7 +108,7 @@ class Page:
         gr.on(
             [self.start.click, self.prompt.submit],
             self._start,
-            [self.photo, self.prompt, self.method, self.side, *controls],
+            [self.place, self.photo, self.prompt, self.method, self.side, *controls],
             outputs,
             **EVENT,
         )
@@ -127,7 +127,7 @@ class Page:
             return '<p class="quiet">Paint over what should change; nothing painted means all of it.</p>'
         return '<p class="quiet">This method changes the whole photo; paint on it is not used.</p>'
 
-    def _plan(self, painting: tuple, prompt: str, method: str, side: int, own: tuple) -> Job:
+    def _plan(self, painting: tuple, prompt: str, method: str, side: int, *own: Any) -> Job:
         photo, mask = painting
         if photo is None:
             raise UserError("no photo is chosen; drop one into the box on the left")
@@ -137,14 +137,15 @@ class Page:
         chosen["size"] = fitted(photo, side)
         return self.studio.start(texts(self.studio.root, prompt or ""), method, chosen)
 
-    async def _start(self, painting: tuple, prompt: str, method: str, side: int, *own: Any) -> AsyncIterator[tuple]:
+    async def _start(self, place: stage.Place, *given: Any) -> AsyncIterator[tuple]:
         try:
-            job = await asyncio.to_thread(self._plan, painting, prompt, method, side, own)
+            job = await asyncio.to_thread(self._plan, *given)
         except UserError as error:
             raise uploads.refused(error) from None
-        async for shown in stage.follow(job, self.studio):
+        wanted = place.take(job)
+        async for shown in stage.follow(job, self.studio, wanted):
             yield *shown, gr.update(visible=False)
-        if job.run.picture.exists():
+        if wanted() and job.run.picture.exists():
             pair = await asyncio.to_thread(self._pair, job)
             yield *shown, gr.update(value=pair, visible=True)
 
@@ -154,11 +155,6 @@ class Page:
         after = images.read(job.run.picture) if hidden is None else hidden
         before = images.read(job.planned.common.init, (after.shape[-1], after.shape[-2]))
         return images.to_pil(before), images.to_pil(after)
-
-    def _stop(self, name: str) -> None:
-        job = self.studio.runner.find(name)
-        if job is not None:
-            self.studio.runner.stop(job)
 
 
 def fitted(photo: str | Path, side: int) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import html
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ import torch
 
 from apps import ask, describe, make, order, stage, uploads
 from apps.lazy import EVENT, one_at_a_time
+from apps.runner import Job
 from apps.studio import Studio
 from clipguide import images, runs, video
 from clipguide.errors import UserError
+from clipguide.options import show
 
 ON_A_PAGE = 24
 THUMBNAIL = 192  # px of the longer side
@@ -29,6 +31,7 @@ class Page:
         self.studio, self.making, self.tabs = studio, making, tabs
         shown, names = self._found()
         self.names, self.run = gr.State(names), gr.State("")
+        self.place, self.doomed = gr.State(stage.Place()), gr.State("")  # doomed: which run is asked about
         with gr.Row(elem_classes="ends"):
             self.search = gr.Textbox(
                 label="Search", placeholder="words of the prompt", max_lines=1, elem_id="history-search"
@@ -79,24 +82,21 @@ class Page:
             **EVENT,
         )
         shown = [self.run, self.stage, self.details, self.files, *self.buttons, self.sure]
-        self.gallery.select(self._select, self.names, shown, **EVENT)
+        self.gallery.select(self._select, [self.place, self.names], shown, trigger_mode="multiple", **EVENT)
         self.video.click(self._make_video, self.run, self.files, **one_at_a_time("video"))
-        form = self.making.ask
+        form, stage_of = self.making.ask, [self.making.place, self.run]
         fields = [form.prompt, form.negative, form.method, form.steps, form.aspect, form.side, form.seed, form.start]
-        opened = [*fields, self.making.filled, self.making.run, self.making.stage, self.tabs]
-        self.open.click(self._open, self.run, opened, **EVENT)
-        watched = [
-            self.tabs,
-            self.making.stage,
-            self.making.run,
-            self.making.start,
-            self.making.stop,
-            self.making.files,
-        ]
-        self.again.click(self._again, self.run, watched, **EVENT)
-        self.go_on.click(self._continue, self.run, watched, **EVENT)
-        self.delete.click(lambda: gr.update(visible=True), outputs=self.sure, **EVENT)
-        self.sure.click(self._delete, self.run, shown, **EVENT).then(
+        for button, act, told in (
+            (self.open, self._open, [*fields, self.making.filled, *self.making.outputs, self.tabs]),
+            (self.again, self._again, [self.making.run, self.tabs]),
+            (self.go_on, self._continue, [self.making.run, self.tabs]),
+        ):
+            begun = button.click(act, stage_of, told, **EVENT)
+            begun.success(  # an event of its own: whoever watches can press the button again
+                self.making.watch, self.making.place, self.making.outputs, trigger_mode="multiple", **EVENT
+            )
+        self.delete.click(self._ask, self.run, [self.doomed, self.sure], **EVENT)
+        self.sure.click(self._delete, [self.place, self.doomed], shown, **EVENT).then(
             self.list, [self.search, self.page], listing, **EVENT
         )
 
@@ -132,24 +132,30 @@ class Page:
 
     def _caption(self, run: runs.Run) -> str:
         said = " | ".join(describe.recipe(run).get("prompts", [])) or run.folder.name
-        state = describe.state(run, self.studio.runner)
+        state = stage.WORDS[describe.state(run, self.studio.runner)]
         return f"{said[:40]}{'' if state == 'Done' else f' ({state.lower()})'}"
 
-    async def _select(self, names: list[str], chosen: gr.SelectData) -> AsyncIterator[tuple]:
-        """Shows the run, and watches it for as long as it goes on."""
+    async def _select(self, place: stage.Place, names: list[str], chosen: gr.SelectData) -> AsyncIterator[tuple]:
+        """Shows the run, and watches it for as long as it goes on, or until another one is chosen."""
+        wanted = place.take()
         try:
             run = self.studio.run(names[chosen.index])
         except UserError as error:
             raise uploads.refused(error) from None
         job = self.studio.runner.find(run.folder.name)
         going_on = job is not None and not job.over  # asked before it is shown: it may end at any moment
-        yield await asyncio.to_thread(self._shown, run)
+        shown = await asyncio.to_thread(self._shown, run)
+        if wanted():
+            yield shown
         if going_on:
-            await asyncio.sleep(stage.LOOK_SECONDS)  # as in _watch
-            async for view in stage.watch(job, self.studio):
-                yield gr.skip(), view, *(gr.skip(),) * 8
+            await asyncio.sleep(stage.LOOK_SECONDS)  # of two yields at once the page may show the second alone
+            async for view in stage.watch(job, self.studio, wanted):
+                yield gr.skip(), view, *stage.nothing(8)
             shown = await asyncio.to_thread(self._shown, run)
-            yield *shown[:-1], gr.skip()  # a visitor may have been asked meanwhile whether to delete it
+            if wanted():
+                yield *shown[:-1], gr.skip()  # a visitor may have been asked meanwhile whether to delete it
+        if not wanted():
+            yield stage.nothing(len(shown))
 
     def _shown(self, run: runs.Run) -> tuple:
         job, found = self.studio.runner.find(run.folder.name), stage.files(run, self.studio.screen)
@@ -171,28 +177,32 @@ class Page:
             gr.update(visible=False),
         )
 
-    def _open(self, name: str) -> tuple:
-        run = self._find(name)
+    def _open(self, place: stage.Place, name: str) -> tuple:
+        run, job = self._find(name), self.studio.runner.find(name)
+        going_on = job is not None and not job.over
+        place.take(*[job] if going_on else [])
         made = describe.recipe(run)
         settings = made["settings"]
-        width, height = settings["size"]
-        aspect = min(
-            order.ASPECTS, key=lambda each: abs(order.ASPECTS[each][0] / order.ASPECTS[each][1] - width / height)
-        )
+        aspect, side = order.nearest(settings["size"])
+        fits = order.size(aspect, side) == tuple(settings["size"])
         init = settings.get("init")
         filled = ask.filled(self.studio.root, made)
+        _, figure, _, files, *_ = self._shown(run)
         return (
             " | ".join(made["prompts"]),
             "",
             made["method"],
             ask.steps(made["method"], filled=filled),
             aspect,
-            max(width, height),
+            gr.update(value=side, info="" if fits else f"{show(settings['size'])}, as the run was, until changed"),
             settings["seed"],
             init if init and Path(init).is_file() else None,
             filled,
+            figure,
             name,
-            self._shown(run)[1],
+            gr.update(interactive=not going_on),
+            gr.update(interactive=going_on),
+            files,
             gr.Tabs(selected="make"),
         )
 
@@ -202,28 +212,21 @@ class Page:
         except UserError as error:
             raise uploads.refused(error) from None
 
-    async def _again(self, name: str) -> AsyncIterator[tuple]:
+    def _again(self, place: stage.Place, name: str) -> tuple:
         made = describe.recipe(self._find(name))
+        return self._begun(place, self.studio.start, made["prompts"], made["method"], made["settings"])
+
+    def _continue(self, place: stage.Place, name: str) -> tuple:
+        return self._begun(place, self.studio.resume, self._find(name))
+
+    def _begun(self, place: stage.Place, begin: Callable[..., Job], *given: Any) -> tuple:
+        """Puts a job on the stage of the Make tab, and opens that."""
         try:
-            job = self.studio.start(made["prompts"], made["method"], made["settings"])
+            job = begin(*given)
         except UserError as error:
             raise uploads.refused(error) from None
-        async for shown in self._watch(job):
-            yield shown
-
-    async def _continue(self, name: str) -> AsyncIterator[tuple]:
-        try:
-            job = self.studio.resume(self._find(name))
-        except UserError as error:
-            raise uploads.refused(error) from None
-        async for shown in self._watch(job):
-            yield shown
-
-    async def _watch(self, job: Any) -> AsyncIterator[tuple]:
-        yield gr.Tabs(selected="make"), *(gr.skip(),) * 5
-        await asyncio.sleep(stage.LOOK_SECONDS)  # of two yields at once the page may show the second alone
-        async for shown in stage.follow(job, self.studio):
-            yield gr.skip(), *shown
+        place.take(job)
+        return job.name, gr.Tabs(selected="make")
 
     def _make_video(self, name: str) -> dict:
         run = self._find(name)
@@ -233,8 +236,12 @@ class Page:
         video.write(run.folder / "video.mp4", (images.read(frame) for frame in frames), fps=12)
         return gr.update(value=stage.files(run, self.studio.screen), visible=True)
 
-    def _delete(self, name: str) -> tuple:
+    def _ask(self, name: str) -> tuple:
+        return name, gr.update(visible=True, value=f"Yes, delete {name}")
+
+    def _delete(self, place: stage.Place, name: str) -> tuple:
         run = self._find(name)
+        place.take()
         job = self.studio.runner.find(name)
         if job is not None:
             self.studio.runner.forget(job)

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from apps import boxes, stage, uploads
+from apps import boxes, describe, stage, uploads
 from apps.compare import MOST_TEXTS
 from apps.controls import checked
 from apps.runner import Job
@@ -44,7 +44,7 @@ class Endpoints:
         settings: any of the method's by name, without files.  start: an image to start from.
         """
         try:
-            job = self._job(prompt, method, settings, start)
+            job = await asyncio.to_thread(self._job, prompt, method, settings, start)
         except UserError as error:
             raise uploads.refused(error) from None
         async for _ in stage.changes(job, self.studio.runner):
@@ -79,13 +79,14 @@ class Endpoints:
 
     def runs(self) -> list[dict[str, Any]]:
         """Every run, newest first."""
-        return [{"run": run.folder.name, "state": self._state(run)} for run in runs.every(self.studio.root)]
+        every, runner = runs.every(self.studio.root), self.studio.runner
+        return [{"run": run.folder.name, "state": describe.state(run, runner)} for run in every]
 
     def run(self, name: str) -> tuple[dict[str, Any], list[str]]:
         """A run's recipe and state, and its files."""
         try:
             run = self.studio.run(name)
-            return run.recipe | {"state": self._state(run)}, stage.files(run, self.studio.screen)
+            return run.recipe | {"state": describe.state(run, self.studio.runner)}, stage.files(run, self.studio.screen)
         except UserError as error:
             raise uploads.refused(error) from None
 
@@ -110,10 +111,6 @@ class Endpoints:
         cosines = scores.similarities(encoder, images.read(picture), lines)
         shares = scores.label_shares(encoder, cosines)[0].tolist()
         return {line: {"cosine": c, "share": s} for line, c, s in zip(lines, cosines[0].tolist(), shares, strict=True)}
-
-    def _state(self, run: runs.Run) -> str:
-        job = self.studio.runner.find(run.folder.name)
-        return job.state if job is not None else "done" if run.finished else "stopped"
 
 
 def facts(job: Job) -> dict[str, Any]:

@@ -8,16 +8,17 @@ from typing import Any
 
 import gradio as gr
 
-from apps import boxes, stage, uploads
+from apps import boxes, order, stage, uploads
 from apps.ask import STEPS, Ask, steps, steps_control
 from apps.controls import folded
 from apps.lazy import EVENT
-from apps.order import ASPECTS, GRID, PRESETS, Order, order, shrunk
+from apps.order import ASPECTS, GRID, PRESETS, SIDES, shrunk
 from apps.runner import Job
 from apps.studio import Studio, example, methods, needs_photo, own_options
 from clipguide import images
 from clipguide.errors import UserError
 from clipguide.methods import DEFAULT
+from clipguide.runs import Run
 
 Action = Callable[..., AsyncIterator[tuple]]
 VARIATIONS = 4
@@ -30,6 +31,7 @@ class Page:
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
         self.run = gr.State("")  # the name of the run on the stage
+        self.place = gr.State(stage.Place())
         self.filled = gr.State({})  # settings of a run that was opened here: name -> value
         self.four_runs, self.picked = gr.State([]), gr.State("")  # of the variations, and the one that is picked
         with gr.Row(elem_classes="columns"):
@@ -37,6 +39,7 @@ class Page:
                 self.ask = self._form()
             with gr.Column(scale=6, min_width=320):
                 self._result()
+        self.outputs = [self.stage, self.run, self.start, self.stop, self.files]
         self._events()
 
     def _form(self) -> Ask:
@@ -67,7 +70,7 @@ class Page:
         preset = gr.Radio(list(PRESETS), value="standard", label="Quality", interactive=True, elem_id="preset")
         with gr.Row(equal_height=True):
             count = steps_control(self.studio)
-            side = gr.Slider(64, 1024, 256, step=GRID, label="Longer side, px", interactive=True, elem_id="side")
+            side = gr.Slider(*SIDES, 256, step=GRID, label="Longer side, px", interactive=True, elem_id="side")
         with gr.Row(equal_height=True):
             aspect = gr.Dropdown(list(ASPECTS), value="square", label="Shape", min_width=100, interactive=True)
             seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=90, interactive=True, elem_id="seed")
@@ -100,19 +103,14 @@ class Page:
     def _events(self) -> None:
         ask = self.ask
         self.dice.click(None, js=ROLL, outputs=ask.seed, api_visibility="private")
-        ask.method.change(
-            self._describe,
-            [ask.method, ask.preset, self.filled],
-            [ask.method, self.use_example, ask.prompt, ask.start, self.more, ask.steps],
-            **EVENT,
-        )
+        told = [ask.method, ask.preset, self.filled]
+        described = [ask.method, self.use_example, ask.prompt, ask.start, self.more, ask.steps]
+        ask.method.change(self._describe, told, described, **EVENT)
         self.use_example.click(example, ask.method, ask.prompt, **EVENT)
-        ask.preset.input(
-            self._set_quality, [ask.method, ask.preset, self.filled], [ask.side, ask.steps, self.filled], **EVENT
-        )
+        ask.preset.input(self._set_quality, told, [ask.side, ask.steps, self.filled], **EVENT)
         ask.start.upload(lambda path: None, ask.start, **EVENT).failure(lambda: None, outputs=ask.start, **EVENT)
         self.start.click(None, js=stage.SHOW % "stage", api_visibility="private")
-        self.stop.click(self._stop, self.run, **EVENT)
+        self.stop.click(lambda place: self.studio.runner.stop(*place.shown), self.place, **EVENT)
         self.gallery.select(self._pick, self.four_runs, [self.picked, self.refine], **EVENT)
         self.advanced.expand(None, js="() => 'unfolded'", outputs=self.unfolded, api_visibility="private")
         self._bind([self.filled, self.unfolded], self._while_folded)
@@ -133,13 +131,13 @@ class Page:
 
     def _bind(self, others: list[gr.components.Component], wrapped: Callable[[Action], Action]) -> None:
         """Binds what makes a picture to the form's fields, and to others after them."""
-        inputs = [*self.ask.inputs, *others]
-        outputs = [self.stage, self.run, self.start, self.stop, self.files]
-        gr.on([self.start.click, self.ask.prompt.submit], wrapped(self._start), inputs, outputs, **EVENT)
-        self.go_on.click(wrapped(self._continue), [self.run, *inputs], outputs, **EVENT)
+        inputs, outputs = [*self.ask.inputs, *others], self.outputs
+        begin, go_on, refine = (wrapped(self._shows(each)) for each in (self._begun, self._gone_on, self._refined))
+        gr.on([self.start.click, self.ask.prompt.submit], begin, [self.place, *inputs], outputs, **EVENT)
+        self.go_on.click(go_on, [self.place, self.run, *inputs], outputs, **EVENT)
         four = [self.four, self.gallery, self.four_runs, self.refine]
-        self.vary.click(wrapped(self._vary), inputs, [*outputs, *four], **EVENT)
-        self.refine.click(wrapped(self._refine), [self.picked, *inputs], outputs, **EVENT)
+        self.vary.click(wrapped(self._vary), [self.place, *inputs], [*outputs, *four], **EVENT)
+        self.refine.click(refine, [self.place, self.picked, *inputs], outputs, **EVENT)
 
     def _while_folded(self, act: Action) -> Action:
         """The action as long as no other settings are drawn; those are bound to it themselves."""
@@ -168,61 +166,79 @@ class Page:
             steps(method, preset, filled),
         )
 
-    def _order(self, given: Sequence[Any]) -> Order:
+    def _order(self, given: Sequence[Any]) -> order.Order:
         """Of the form's fields, of what is drawn under Advanced settings, and of the controls there."""
         count = len(self.ask.inputs)
-        drawn = given[count]
-        return order(self.studio, given[:count], drawn, given[count + 1 :])
+        return order.order(self.studio, given[:count], given[count], given[count + 1 :])
 
-    async def _start(self, *given: Any) -> AsyncIterator[tuple]:
-        try:
-            wanted = await asyncio.to_thread(self._order, given)
-            job = self.studio.start(wanted.texts, wanted.method, wanted.values, video=wanted.video)
-        except UserError as error:
-            raise uploads.refused(error) from None
-        async for shown in stage.follow(job, self.studio):
+    def _shows(self, make: Callable[..., Job]) -> Action:
+        """The action that has a job made, in a thread, and shows it."""
+
+        async def act(place: stage.Place, *given: Any) -> AsyncIterator[tuple]:
+            try:
+                job = await asyncio.to_thread(make, *given)
+            except UserError as error:
+                raise uploads.refused(error) from None
+            async for shown in stage.follow(job, self.studio, place.take(job)):
+                yield shown
+
+        return act
+
+    async def watch(self, place: stage.Place) -> AsyncIterator[tuple]:
+        """Shows what another tab has put there, if it goes on."""
+        if not place.shown:
+            yield stage.nothing(len(self.outputs))
+            return
+        job = place.shown[0]
+        async for shown in stage.follow(job, self.studio, place.take(job)):
             yield shown
 
-    def _stop(self, name: str) -> None:
-        job = self.studio.runner.find(name)
-        if job is not None:
-            self.studio.runner.stop(job)
+    def _begun(self, *given: Any, **start: Any) -> Job:
+        wanted = self._order(given)
+        return self.studio.start(wanted.texts, wanted.method, wanted.values | start, video=wanted.video)
 
-    async def _continue(self, name: str, *given: Any) -> AsyncIterator[tuple]:
+    def _gone_on(self, name: str, *given: Any) -> Job:
         """A stopped run goes on; a finished one, or one with another prompt, starts anew from its picture."""
-        try:
-            run = self.studio.run(name)
-            wanted = await asyncio.to_thread(self._order, given)
-            if run.finished or wanted.texts != run.recipe["prompts"]:
-                start = {"init": str(uploads.keep(self.studio.root, self.studio.drawn(run)))}
-                job = self.studio.start(wanted.texts, wanted.method, wanted.values | start, video=wanted.video)
-            else:
-                job = self.studio.resume(run, video=wanted.video)
-        except UserError as error:
-            raise uploads.refused(error) from None
-        async for shown in stage.follow(job, self.studio):
-            yield shown
+        run, wanted = self.studio.run(name), self._order(given)
+        if not run.finished and order.asks_for(wanted.texts, run.recipe):
+            return self.studio.resume(run, video=wanted.video)
+        return self._begun(*given, init=self._picture(run))
 
-    async def _vary(self, *given: Any) -> AsyncIterator[tuple]:
+    def _refined(self, name: str, *given: Any) -> Job:
+        """The variation at full size: from its picture where the method can start from one, else from its seed."""
+        run = self.studio.run(name)
+        start = {"init": self._picture(run)} if needs_photo(run.recipe["method"]) == "may" else {}
+        return self._begun(*given, seed=run.recipe["settings"]["seed"], **start)
+
+    def _picture(self, run: Run) -> str:
+        """Where its picture is kept to start from."""
+        return str(uploads.keep(self.studio.root, self.studio.drawn(run)))
+
+    def _four(self, *given: Any) -> list[Job]:
+        wanted = self._order(given)
+        seeds = range(wanted.values["seed"], wanted.values["seed"] + VARIATIONS)
+        small = [wanted.values | {"seed": seed, "size": shrunk(wanted.values["size"])} for seed in seeds]
+        return self.studio.start_all(wanted.texts, wanted.method, small, video=False)
+
+    async def _vary(self, place: stage.Place, *given: Any) -> AsyncIterator[tuple]:
         """Four small pictures, of this seed and the next three."""
         try:
-            wanted = await asyncio.to_thread(self._order, given)
-            jobs = []
-            for number in range(VARIATIONS):
-                small = wanted.values | {"seed": wanted.values["seed"] + number, "size": shrunk(wanted.values["size"])}
-                jobs.append(self.studio.start(wanted.texts, wanted.method, small, video=False))
+            jobs = await asyncio.to_thread(self._four, *given)
         except UserError as error:
             raise uploads.refused(error) from None
+        wanted = place.take(*jobs)
         shown_four = gr.update(visible=True), gr.update(value=[], visible=True)
-        yield *(gr.skip(),) * 5, *shown_four, [], gr.update(interactive=False)
+        yield *stage.nothing(5), *shown_four, [], gr.update(interactive=False)
         done: list = []  # (picture, caption); `found` are their runs
         found: list[str] = []
-        for number, job in enumerate(jobs):
+        for job in jobs:
             await asyncio.sleep(stage.LOOK_SECONDS)  # of two yields at once the page may show the second alone
-            async for shown in stage.follow(job, self.studio):
-                yield *shown, gr.update(visible=True), *(gr.skip(),) * 3
+            async for shown in stage.follow(job, self.studio, wanted):
+                yield *shown, gr.update(visible=True), *stage.nothing(3)
+            if not wanted():
+                return
             if job.run.picture.exists():
-                done.append((self._shown(job), f"seed {wanted.values['seed'] + number}"))
+                done.append((self._shown(job), f"seed {job.planned.common.seed}"))
                 found.append(job.name)
             yield *shown, gr.update(visible=True), list(done), list(found), gr.skip()
 
@@ -232,17 +248,3 @@ class Page:
 
     def _pick(self, names: list[str], chosen: gr.SelectData) -> tuple:
         return names[chosen.index], gr.update(interactive=True)
-
-    async def _refine(self, name: str, *given: Any) -> AsyncIterator[tuple]:
-        """The variation at full size: from its picture where the method can start from one, else from its seed."""
-        try:
-            run = self.studio.run(name)
-            wanted = await asyncio.to_thread(self._order, given)
-            start = {"seed": run.recipe["settings"]["seed"]}
-            if needs_photo(run.recipe["method"]) == "may":
-                start["init"] = str(uploads.keep(self.studio.root, self.studio.drawn(run)))
-            job = self.studio.start(wanted.texts, wanted.method, wanted.values | start, video=wanted.video)
-        except UserError as error:
-            raise uploads.refused(error) from None
-        async for shown in stage.follow(job, self.studio):
-            yield shown

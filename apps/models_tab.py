@@ -24,7 +24,7 @@ class Page:
 
     def table(self, found: dict[str, list[str]]) -> str:
         """found: name -> faults, for what was verified."""
-        rows = "".join(self._row(inventory.describe(entry), found) for entry in self.studio.models.manifest.values())
+        rows = "".join(self._row(inventory.describe(entry), found) for entry in self.studio.known.values())
         head = "".join(f'<th scope="col">{name}</th>' for name in ("Model", "Kind", "Size", "Licence", "Files"))
         return f'<div class="scroll"><table class="models"><thead><tr>{head}</tr></thead>{rows}</table></div>'
 
@@ -39,5 +39,5 @@ class Page:
         return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
     def _verify(self) -> str:
-        bundled = [entry for entry in self.studio.models.manifest.values() if entry.folder]
+        bundled = [entry for entry in self.studio.known.values() if entry.folder]
         return self.table({entry.name: inventory.faults(entry) for entry in bundled})

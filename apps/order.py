@@ -9,11 +9,13 @@ from typing import Any
 from apps import uploads
 from apps.controls import values
 from apps.studio import Studio, own_options, texts
+from clipguide import hashtags
+from clipguide.brief import parse_prompts
 from clipguide.errors import UserError
 
 ASPECTS = {"square": (1, 1), "4:3": (4, 3), "3:4": (3, 4), "16:9": (16, 9), "9:16": (9, 16)}
 PRESETS = {"draft": (0.3, 128), "standard": (1.0, 256), "fine": (3.0, 384)}  # share of the steps, px of the longer side
-GRID = 16  # px that sides are multiples of
+GRID, SIDES = 16, (64, 1024)  # px: what sides are multiples of, and the longer side's range
 SMALL = 128  # px of the longer side of a variation
 
 
@@ -34,11 +36,17 @@ def size(aspect: str, side: float) -> tuple[int, int]:
     return tuple(max(GRID, round(part * scale / GRID) * GRID) for part in (across, up))
 
 
+def nearest(full: Sequence[int]) -> tuple[str, int]:
+    """The aspect and the longer side of the form that are nearest to a size, (width, height) in px."""
+    aspect = min(ASPECTS, key=lambda name: abs(ASPECTS[name][0] / ASPECTS[name][1] - full[0] / full[1]))
+    return aspect, min(SIDES[1], max(SIDES[0], round(max(full) / GRID) * GRID))
+
+
 def order(studio: Studio, fixed: Sequence[Any], drawn: Mapping[str, Any], own: Sequence[Any]) -> Order:
     """From the form's values.  UserError names the first that is refused.
 
     drawn: the "method" whose settings were drawn last, or None; their "names"; and what an opened run has "filled" in.
-    own: what the controls of those names say.
+    own: what the controls of those names say.  An opened run's own size stays as long as its fields are left alone.
     """
     prompt, negative, pictures, weight, method, steps, aspect, side, seed, start, video = fixed
     if drawn["method"] not in (None, method):
@@ -51,7 +59,9 @@ def order(studio: Studio, fixed: Sequence[Any], drawn: Mapping[str, Any], own: S
     told = [options[name] for name in given]
     chosen = values(told, list(given.values()), studio.catalogue, studio.root)
     chosen = {name: value for name, value in chosen.items() if value != options[name].default}  # a preset may set them
-    chosen |= {"size": size(aspect, side), "seed": int(seed or 0)} | ({"init": start} if start else {})
+    full = drawn["filled"].get("size")
+    full = tuple(full) if full and nearest(full) == (aspect, side) else size(aspect, side)
+    chosen |= {"size": full, "seed": int(seed or 0)} | ({"init": start} if start else {})
     return Order(texts(studio.root, prompt or "", negative or "", kept, weight), method, chosen, video)
 
 
@@ -59,3 +69,11 @@ def shrunk(full: tuple[int, int]) -> tuple[int, int]:
     """A variation's size: the same aspect, 128 px along the longer side at most."""
     scale = min(1.0, SMALL / max(full))
     return tuple(max(GRID, round(part * scale / GRID) * GRID) for part in full)
+
+
+def asks_for(texts: Sequence[str], recipe: Mapping[str, Any]) -> bool:
+    """Whether the form's words, hashtags too, are those of a run's recipe, which holds no hashtags."""
+    tagged, made = hashtags.read(texts), recipe["prompts"]
+    if tagged.method not in (None, recipe["method"]) or not tagged.settings.items() <= recipe["settings"].items():
+        return False
+    return parse_prompts(tagged.texts) == parse_prompts(made) if made and tagged.texts else list(tagged.texts) == made

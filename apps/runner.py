@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import queue
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import takewhile
 from pathlib import Path
 
 import torch
@@ -26,16 +26,21 @@ MEMORY_OF_A_RUN = 4 << 30  # bytes, of a large CLIP at a large size
 class Work:
     """Something in the line: waiting, running, and then done, stopped or failed.
 
-    version: grows with everything that a page may show.
+    version: grows with everything that a page may show.  after: work that has still to let go of the same folder.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, after: Work | None = None) -> None:
+        self.name, self.after = name, after
         self.state, self.error, self.asked_to_stop, self.version = "waiting", "", False, 0
 
     @property
     def over(self) -> bool:
         return self.state in ("done", "stopped", "failed")
+
+    @property
+    def ready(self) -> bool:
+        """Whether it waits for nothing but a worker."""
+        return self.state == "waiting" and (self.after is None or self.after.over)
 
     @property
     def news(self) -> tuple:
@@ -58,8 +63,8 @@ class Job(Work):
     scores: (step, score), oldest first.
     """
 
-    def __init__(self, planned: api.Plan, run: runs.Run, *, video: bool) -> None:
-        super().__init__(run.folder.name)
+    def __init__(self, planned: api.Plan, run: runs.Run, *, video: bool, after: Work | None = None) -> None:
+        super().__init__(run.folder.name, after)
         self.planned, self.run = planned, run
         every = planned.film_every or max(1, getattr(planned.settings, "steps", 0) // VIDEO_FRAMES)
         self.frame_every = every if video or planned.film_every else 0
@@ -90,6 +95,8 @@ class Job(Work):
         super().become(state, error)
 
     def do(self, models: Models) -> bool:
+        if self.run.finished:  # the one before it came to its end all the same
+            return True
         with closing(api.follow(self.planned, models, self.run, frame_every=self.frame_every)) as steps:
             for progress in steps:
                 self.show(progress)
@@ -112,39 +119,49 @@ class Runner:
 
     def __init__(self, models: Models, root: Path, workers: int = 1) -> None:
         self.models, self.root, self.workers = models, root, workers
-        self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
-        self._all: dict[str, Work] = {}  # by name; runs by that of their folder
-        self._lock = threading.Lock()
+        self._all: dict[str, Work] = {}  # by name, runs by that of their folder: the line, and what was in it lately
+        self._line = threading.Condition()
+        self._closing = False
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
         for thread in self._threads:
             thread.start()
 
-    def submit(self, planned: api.Plan, *, run: runs.Run | None = None, video: bool = True) -> Job:
-        """Puts a plan in the line.  run: one to go on with.  UserError when too many wait."""
-        with self._lock:
+    def submit(self, *planned: api.Plan, video: bool = True) -> list[Job]:
+        """Puts plans in the line, all or none of them.  UserError when too many wait."""
+        with self._line:
+            self._refuse_a_crowd(len(planned))
+            jobs = [Job(plan, runs.create(self.root, plan.recipe), video=video) for plan in planned]
+            for job in jobs:
+                self._put(job)
+        return jobs
+
+    def resume(self, planned: api.Plan, run: runs.Run, *, video: bool = True) -> Job:
+        """Goes on with a run; the job that is at it already, unless that was asked to stop.  UserError as `submit`."""
+        with self._line:
+            last = self.find(run.folder.name)
+            if last is not None and not last.over and not last.asked_to_stop:
+                return last
             self._refuse_a_crowd()
-            if run is not None and (job := self._all.get(run.folder.name)) is not None and not job.over:
-                return job
-            job = Job(planned, run or runs.create(self.root, planned.recipe), video=video)
+            job = Job(planned, run, video=video, after=last and (last.after if last.over else last))
             self._put(job)
         return job
 
     def add(self, work: Work) -> None:
         """Puts other work in the line, again where it was stopped.  UserError when too many wait."""
-        with self._lock:
+        with self._line:
             self._refuse_a_crowd()
             work.asked_to_stop = False
             work.become("waiting")
             self._put(work)
 
-    def _refuse_a_crowd(self) -> None:
-        if sum(work.state == "waiting" for work in self._all.values()) >= MAX_WAITING:
+    def _refuse_a_crowd(self, more: int = 1) -> None:
+        if sum(work.state == "waiting" for work in self._all.values()) + more > MAX_WAITING:
             raise UserError(f"{MAX_WAITING} pictures are waiting already; try again later")
 
     def _put(self, work: Work) -> None:
         self._all.pop(work.name, None)  # its place in the line is a new one
         self._all[work.name] = work
-        self._queue.put(work)
+        self._line.notify_all()
 
     def find(self, name: str) -> Job | None:
         """The job of that run, unless it ran in another life of the server."""
@@ -159,45 +176,53 @@ class Runner:
         return (job for job in list(self._all.values()) if not job.over)
 
     def before(self, job: Work) -> int:
-        """How many jobs the queue holds before this one, the running ones with them."""
-        jobs = list(self._all.values())
-        return sum(not other.over for other in jobs[: jobs.index(job)])
+        """How many jobs the line holds before this one, the running ones with them."""
+        return sum(not other.over for other in takewhile(lambda other: other is not job, list(self._all.values())))
 
-    def stop(self, job: Work) -> None:
-        """Ends it after the step at hand; what there is of it is kept."""
-        job.asked_to_stop = True
-        if job.state == "waiting":
-            job.become("stopped")
+    def stop(self, *jobs: Work) -> None:
+        """Ends each after the step at hand; what there is of it is kept."""
+        with self._line:
+            for job in jobs:
+                job.asked_to_stop = True
+                if job.state == "waiting":
+                    job.become("stopped")
 
     def forget(self, job: Job, timeout: float = 30) -> None:
         """Stops it, waits until its thread has let go of its folder, and drops it."""
         self.stop(job)
         until = time.monotonic() + timeout
-        while not job.over and time.monotonic() < until:
+        while not (job.over and (job.after is None or job.after.over)) and time.monotonic() < until:
             time.sleep(0.05)
         self._all.pop(job.name, None)
 
     def close(self, timeout: float = 30) -> None:
         """Stops everything, and keeps it so that it can go on after a restart."""
-        for job in self.active():
-            job.asked_to_stop = True
-        for _ in self._threads:
-            self._queue.put(None)
+        with self._line:
+            self.stop(*self.active())
+            self._closing = True
+            self._line.notify_all()
         for thread in self._threads:
             thread.join(timeout)
 
     def _work(self) -> None:
         if not torch.cuda.is_available():
             torch.set_num_threads(max(1, (os.cpu_count() or 1) // self.workers))  # this thread's share of the cores
-        while (job := self._queue.get()) is not None:
-            if job.asked_to_stop:
-                job.become("stopped")
-            else:
-                self._run(job)
+        while (job := self._next()) is not None:
+            self._run(job)
             self._trim()
 
+    def _next(self) -> Work | None:
+        """Waits for work, and marks it as running; None once the runner closes."""
+        with self._line:
+            while not self._closing:
+                for work in self._all.values():
+                    if work.ready:
+                        work.become("running")
+                        return work
+                self._line.wait()
+        return None
+
     def _run(self, work: Work) -> None:
-        work.become("running")
         try:
             work.become("done" if work.do(self.models) else "stopped")
         except UserError as error:
@@ -208,9 +233,10 @@ class Runner:
 
     def _trim(self) -> None:
         """Forgets the oldest jobs that are over: History reads their folders."""
-        with self._lock:
+        with self._line:
             for name in [name for name, job in self._all.items() if job.over][:-MAX_WAITING]:
                 del self._all[name]
+            self._line.notify_all()  # another may have waited for this one
 
 
 def affordable_workers() -> int:

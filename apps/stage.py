@@ -6,7 +6,7 @@ import asyncio
 import base64
 import html
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import gradio as gr
@@ -23,9 +23,27 @@ FRAME_SECONDS = 0.8  # between frames at least: a browser of the same machine ta
 SHARE = 1 / 30  # of the time, that the frames of a page may take
 MAX_LIVE = 512  # px of the longer side of a live frame
 MAX_INLINE = 3 << 20  # bytes of a PNG shown as it is
-PRODUCTS = (".svg", ".mp4", ".gif", ".obj", ".ply", ".glb")
+PRODUCTS = (".png", ".svg", ".mp4", ".gif", ".obj", ".ply", ".glb")
 CURVE = (320, 72)  # px of the score curve
 START, STOP = "Start", "Stop"  # the labels of the buttons of every stage
+
+
+WORDS = {"waiting": "Waiting", "running": "Drawing", "done": "Done", "stopped": "Stopped", "failed": "Failed"}
+
+
+class Place:
+    """Where a visitor's page shows work, one at a time: who takes it ends the watching of what was there before.
+
+    The work itself goes on.
+    """
+
+    def __init__(self) -> None:
+        self.shown: list[Work] = []
+
+    def take(self, *work: Work) -> Callable[[], bool]:
+        """Shows this from now on; what is returned tells whether it still does."""
+        mine = self.shown = list(work)
+        return lambda: self.shown is mine
 
 
 def blank(said: str, name: str = "No picture yet") -> str:
@@ -43,21 +61,29 @@ def downloads(**told: Any) -> gr.File:
     return gr.File(label="Download", file_count="multiple", elem_classes="download", **hidden, **told)
 
 
-async def follow(job: Job, studio: Studio) -> AsyncIterator[tuple]:
-    """Stage, run, Start, Stop and the files, each time that something of them has changed.
+async def follow(job: Job, studio: Studio, wanted: Callable[[], bool]) -> AsyncIterator[tuple]:
+    """Stage, run, Start, Stop and the files, each time that something of them has changed, for as long as it is wanted.
 
     A new state says all of it: of two yields that come at once the page may show the second alone.  The frames after it
     send plain values, for which Gradio does little; for each update, `gr.skip()` too, it makes a whole new component.
     """
     running = job.name, gr.update(interactive=False), gr.update(interactive=True), gr.update(visible=False)
     unchanged = gr.skip(), START, STOP, None  # for the run, which is no component, skipping costs nothing
-    view, state = gr.skip(), ""
-    async for view in watch(job, studio):
+    state = ""
+    async for view in watch(job, studio, wanted):
         told, state = unchanged if job.state == state else running, job.state
         yield view, *told
-    found = files(job.run, studio.screen)
-    shown = gr.update(value=found, visible=bool(found))
-    yield view, job.name, gr.update(interactive=True), gr.update(interactive=False), shown
+    if wanted():
+        found = files(job.run, studio.screen)
+        shown = gr.update(value=found, visible=bool(found))
+        yield view, job.name, gr.update(interactive=True), gr.update(interactive=False), shown
+    else:
+        yield nothing(5)
+
+
+def nothing(count: int) -> tuple:
+    """No change of so many outputs.  What an event told last is sent once more when it ends: this may be."""
+    return (gr.skip(),) * count
 
 
 def files(run: Run, screen: Screen) -> list[str]:
@@ -65,28 +91,32 @@ def files(run: Run, screen: Screen) -> list[str]:
     pictures = [path for path in run.pictures() if path.exists() and screen.file(path) is None]
     if not pictures:
         return []
-    others = [path for path in sorted(run.folder.iterdir()) if path.suffix in PRODUCTS]
+    made = {*run.pictures(), run.folder / "preview.png"}
+    others = [path for path in sorted(run.folder.iterdir()) if path.suffix in PRODUCTS and path not in made]
+    others = [path for path in others if path.suffix != ".png" or screen.file(path) is None]
     return [str(path) for path in [*pictures, *others, run.folder / "recipe.json"]]
 
 
-async def watch(job: Job, studio: Studio) -> AsyncIterator[str]:
-    """The stage each time that something has changed, until the job is over."""
-    async for _ in changes(job, studio.runner):
-        yield await asyncio.to_thread(render, job, studio.runner, studio.screen)
+async def watch(job: Job, studio: Studio, wanted: Callable[[], bool]) -> AsyncIterator[str]:
+    """The stage each time that something has changed, until the job is over, or is wanted no more."""
+    async for _ in changes(job, studio.runner, wanted):
+        view = await asyncio.to_thread(render, job, studio.runner, studio.screen)
+        if wanted():
+            yield view
 
 
-async def changes(work: Work, runner: Runner) -> AsyncIterator[None]:
-    """Yields at once, and each time that there is something new to show, until the work is over.
+async def changes(work: Work, runner: Runner, wanted: Callable[[], bool] = lambda: True) -> AsyncIterator[None]:
+    """Yields at once, and each time that there is something new to show, until the work is over, or wanted no more.
 
     News are told at once.  Other frames wait, and for so long after the last one as keeps within `SHARE` what it took
     from its yield until the next was asked for: to draw it here, and all that Gradio does to send it.
     """
     shown, news, due = None, None, 0.0
-    while True:
+    while wanted():
         version = (work.version, runner.before(work) if work.state == "waiting" else 0)
         over = work.over
         began = time.monotonic()
-        if version != shown and (began >= due or work.news != news):
+        if over or (version != shown and (began >= due or work.news != news)):
             shown, news = version, work.news
             yield
             ended = time.monotonic()
@@ -149,7 +179,7 @@ def _caption(job: Job) -> str:
     if job.state == "failed":
         return f'<figcaption role="alert" class="error">{html.escape(job.error)}</figcaption>'
     percent = 100 * job.step / job.total if job.total else 100 * job.over
-    facts = [describe_state(job)]
+    facts = [WORDS[job.state]]
     if job.image is not None or job.over:
         facts.append(f"step {job.step} of {job.total}")
     if not job.over and (left := job.seconds_left) is not None:
@@ -162,11 +192,6 @@ def _caption(job: Job) -> str:
         f'aria-valuemin="0" aria-valuemax="100"><i style="width:{percent:.1f}%"></i></div>'
         f'<p role="status">{said}</p>{curve(job.scores)}</figcaption>'
     )
-
-
-def describe_state(job: Work) -> str:
-    """One word for people."""
-    return {"waiting": "Waiting", "running": "Drawing", "done": "Done", "stopped": "Stopped"}.get(job.state, "Failed")
 
 
 def clock(seconds: float) -> str:

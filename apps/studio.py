@@ -11,14 +11,15 @@ from apps import uploads
 from apps.controls import Catalogue, medium
 from apps.runner import Job, Runner
 from apps.safety import Screen
-from clipguide import api, runs
+from clipguide import api, runs, weights
+from clipguide.brief import parse_prompt
 from clipguide.errors import UserError
 from clipguide.methods import DEFAULT, EXAMPLES, table
 from clipguide.options import Common, Option, options
-from clipguide.weights import Models
+from clipguide.weights import Checkpoint, Models
 
 OWN_PLACE = ("size", "seed", "init")  # settings of every method that have a place of their own on the page
-AWAY = -0.3  # weight of what is left out
+AWAY = -0.3  # weight of what is left out, and of a weight that is written there
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,13 @@ class Studio:
     screen: Screen
 
     @property
+    def known(self) -> dict[str, Checkpoint]:
+        """The networks by name, those with them that the user trained."""
+        return weights.kept() | dict(self.models.manifest)
+
+    @property
     def catalogue(self) -> Catalogue:
-        return Catalogue(self.models.manifest)
+        return Catalogue(self.known)
 
     def offered(self) -> dict[str, str]:
         """Method -> one line, without those that want a folder of the server, or a kept network that is not here."""
@@ -61,14 +67,20 @@ class Studio:
         return run.picture
 
     def start(self, texts: Sequence[str], method: str, values: Mapping[str, Any], *, video: bool = True) -> Job:
-        """Puts a picture in the queue.  UserError names what is refused."""
-        return self.runner.submit(api.plan(texts, method or None, values), video=video)
+        """Puts a picture in the line.  UserError names what is refused."""
+        return self.start_all(texts, method, [values], video=video)[0]
+
+    def start_all(
+        self, texts: Sequence[str], method: str, values: Sequence[Mapping[str, Any]], *, video: bool = True
+    ) -> list[Job]:
+        """A picture of each of the values, all of them or none."""
+        return self.runner.submit(*[api.plan(texts, method or None, each) for each in values], video=video)
 
     def resume(self, run: runs.Run, *, video: bool = True) -> Job:
         """Goes on with a run that was stopped, to the picture that it would have become."""
         if run.finished:
             raise UserError(f"'{run.folder.name}' is finished; start again from its picture instead")
-        return self.runner.submit(api.plan_again(run.recipe), run=run, video=video)
+        return self.runner.resume(api.plan_again(run.recipe), run, video=video)
 
 
 def methods() -> dict[str, str]:
@@ -107,5 +119,13 @@ def needs_photo(method: str) -> Literal["never", "may", "must"]:
 def texts(root: Path, prompt: str, negative: str = "", pictures: Sequence[str] = (), weight: float = 1.0) -> list[str]:
     """The prompts of the page's fields, in the grammar of `clipguide.brief`.  UserError for one that names a file."""
     prompts = [uploads.prompt(prompt, root).strip()] if prompt.strip() else []
-    prompts += [f"{part.strip()}:{AWAY}" for part in uploads.prompt(negative, root).split("|") if part.strip()]
+    prompts += [_away(part) for part in uploads.prompt(negative, root).split("|") if part.strip()]
     return prompts + [f"@{path}:{weight:g}" for path in pictures]
+
+
+def _away(part: str) -> str:
+    """A prompt to move away from: a weight says how much more than usual; one below 0 counts as it is."""
+    prompt = parse_prompt(part)
+    weight = prompt.weight if prompt.weight < 0 else AWAY * prompt.weight
+    stop = f":{prompt.stop:g}" if prompt.stop else ""
+    return f"{prompt.text or f'@{prompt.image}'}:{weight:g}{stop}"

@@ -45,13 +45,18 @@ def keep(root: Path, path: Path | str, name: str | None = None, *, drawing: bool
 
 def stored(root: Path, data: bytes, ending: str = ".png") -> Path:
     """The place of these bytes inside `root`, under their sha256."""
-    kept = root / FOLDER / f"{hashlib.sha256(data).hexdigest()}{ending}"
-    if kept.exists():
-        os.utime(kept)  # it was sent again: `sweep` counts from now
+    place = root / FOLDER / f"{hashlib.sha256(data).hexdigest()}{ending}"
+    if place.exists():
+        os.utime(place)  # it was sent again: `sweep` counts from now
     else:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        images.write(kept, data)
-    return kept
+        place.parent.mkdir(parents=True, exist_ok=True)
+        images.write(place, data)
+    return place
+
+
+def kept(root: Path, path: Path) -> bool:
+    """Whether the path lies where uploads are kept."""
+    return path.absolute().parent == (root / FOLDER).absolute()
 
 
 def sweep(root: Path) -> None:
@@ -60,8 +65,8 @@ def sweep(root: Path) -> None:
     Batches have copies of their photos.  Where a recipe cannot be read, nothing is removed.
     """
     home, day_ago = root / FOLDER, time.time() - KEPT_SECONDS
-    kept = [path for path in home.iterdir() if KEPT.fullmatch(path.name)] if home.is_dir() else []
-    old = [path for path in kept if path.stat().st_mtime < day_ago]
+    all_kept = [path for path in home.iterdir() if KEPT.fullmatch(path.name)] if home.is_dir() else []
+    old = [path for path in all_kept if path.stat().st_mtime < day_ago]
     if not old:
         return
     try:
@@ -103,8 +108,8 @@ def prompt(text: str, root: Path) -> str:
     """A prompt, checked to name no file but an upload that is kept in `root`.  Slashes are fine here."""
     for part in re.split(r"(?<!\\)\|", text):
         name = part.strip()
-        kept = rf"@{re.escape(str(root / FOLDER))}/[0-9a-f]{{64}}\.png(\s*:[\d.eE+-]+){{0,2}}"
-        if name.startswith("@") and not re.fullmatch(kept, name):
+        image = re.fullmatch(r"@(.+/[0-9a-f]{64}\.png)(\s*:[\d.eE+-]+){0,2}", name)
+        if name.startswith("@") and (image is None or not kept(root, Path(image[1]))):
             raise UserError(f"the prompt '{name}' names a file of the server; upload image prompts instead")
     return text
 

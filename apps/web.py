@@ -24,6 +24,7 @@ from apps.lazy import when_opened
 from apps.rest import Rest
 from apps.runner import Runner, Work, affordable_workers
 from apps.safety import NsfwScreen, Screen
+from apps.shared import Shared
 from apps.studio import Studio, own_options
 from clipguide import api
 from clipguide.errors import UserError
@@ -52,18 +53,21 @@ class Serving:
     def __post_init__(self) -> None:
         if (self.share or not loopback(self.host)) and self.auth is None:
             raise UserError("others can reach this address; give --auth USER:PASSWORD, or leave out --share and --host")
+        if self.workers < 0:
+            raise UserError(f"--workers {self.workers}: give 1 or more, or 0: as many as memory allows")
 
 
 def open_studio(serving: Serving, models: Models | None = None) -> Studio:
     """The models, the runs and the workers; uploads that nobody refers to any more are removed."""
-    uploads.sweep(serving.runs)
-    models = models or Models(serving.device)
+    root = serving.runs.absolute()
+    uploads.sweep(root)
+    models = models or Shared(serving.device)
     with contextlib.suppress(UserError):  # a first picture that wants them will say what is wrong
         judges = next(option.default for option in own_options(DEFAULT) if option.name == "clip")
         models.judges(judges)  # here, as threads that import at once trip over each other
     screen = NsfwScreen() if serving.safe else Screen()
     workers = serving.workers or affordable_workers()
-    return Studio(models, serving.runs, Runner(models, serving.runs, workers), screen)
+    return Studio(models, root, Runner(models, root, workers), screen)
 
 
 def build(studio: Studio) -> gr.Blocks:

@@ -4,6 +4,7 @@ import io
 import os
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +13,9 @@ pytest.importorskip("gradio")
 from PIL import Image
 from studios import picture, until
 
-from apps import ask, controls, order, studio, uploads, web
-from clipguide import runs
+from apps import ask, controls, http_api, models_tab, order, studio, uploads, web
+from clipguide import runs, weights
+from clipguide.brief import parse_prompts
 from clipguide.errors import UserError
 from clipguide.methods import METHODS
 from clipguide.options import Common, options, show
@@ -138,9 +140,7 @@ def test_a_method_that_wants_a_folder_or_a_kept_network_is_offered_once_there_is
     assert wanting == {name for name in METHODS if studio._wants_folder(name)} and wanting
     name = next(iter(wanting))
     kept = next(iter(models.manifest.values()))
-    monkeypatch.setattr(
-        type(place), "catalogue", controls.Catalogue({"mine": replace(kept, name="mine", kind="restyler")})
-    )
+    monkeypatch.setattr(type(place), "known", {"mine": replace(kept, name="mine", kind="restyler")})
     assert name in place.offered()
     option = next(option for option in studio.own_options(name) if option.name == "restyler")
     assert controls.control(option, None, place.catalogue, place.root).choices == [("mine", "mine")]
@@ -166,6 +166,71 @@ def test_words_weights_negatives_and_images_reach_the_run(place, tmp_path):
     assert job.state == "done", job.error
     assert job.run.recipe["settings"]["init"] == start and job.run.recipe["settings"]["seed"] == 7
     assert [prompt.weight for prompt in job.planned.brief.prompts] == [2, 1, -0.3, -0.3, 0.5] and job.run.frames()
+
+
+def test_a_weight_in_leave_out_says_how_much_more_than_usual(tmp_path):
+    texts = studio.texts(tmp_path, "", "blurry:2 | text | at 12:30 | fog:-0.5:1")
+    assert texts == ["blurry:-0.6", "text:-0.3", "at 12:30:-0.3", "fog:-0.5:1"]
+    prompts = parse_prompts(texts)
+    assert [(prompt.text, prompt.weight) for prompt in prompts[:3]] == [
+        ("blurry", -0.6),
+        ("text", -0.3),
+        ("at 12:30", -0.3),
+    ]
+
+
+def test_an_opened_run_keeps_its_size_until_the_form_is_told_another(place):
+    for full in ((2048, 1024), (200, 100), (300, 300), (32, 32), (256, 144)):
+        aspect, side = order.nearest(full)
+        assert order.SIDES[0] <= side <= order.SIDES[1]
+        drawn = {"method": None, "names": [], "filled": {"method": "fourier", "size": list(full)}}
+        fixed = ["a fox", "", None, 1, "pixels", 2, aspect, side, 7, None, True]
+        assert order.order(place, fixed, drawn, []).values["size"] == full
+        fixed[7] = 512
+        assert order.order(place, fixed, drawn, []).values["size"] == order.size(aspect, 512)
+
+
+def test_continue_knows_the_words_of_a_run_however_they_are_written():
+    made = {"method": "pixelart", "prompts": ["a fox", "text:-0.3"], "settings": {"palette": "gameboy"}}
+    for texts in (
+        ["a fox", "text:-0.3"],
+        ["a fox | text:-0.3"],
+        ["a fox #gameboy", "text:-0.30"],
+        [" a fox:1|text :-0.3"],
+    ):
+        assert order.asks_for(texts, made), texts
+    for texts in (["a fox"], ["a fix | text:-0.3"], ["a fox #nes", "text:-0.3"], ["a fox #ink", "text:-0.3"], []):
+        assert not order.asks_for(texts, made), texts
+    assert order.asks_for([], made | {"prompts": []})
+
+
+def test_a_recipes_own_settings_make_it_again_over_http(place):
+    made = place.start(["a fox"], "pixels", {"size": (32, 32), "steps": 1}).run.recipe["settings"]
+    assert None in made.values()
+    api = http_api.Endpoints.__new__(http_api.Endpoints)
+    api.studio = place
+    assert api._job("a fox", "pixels", made, None).run.recipe["settings"] == made
+    with pytest.raises(UserError, match="uploads"):
+        api._job("a fox", "pixels", {"init": 5}, None)
+
+
+def test_networks_that_the_user_trained_stand_in_every_list(place):
+    weights.keep("mine", "restyler", "trained here", {"restyler.json": b"{}"})
+    assert place.catalogue.names("restyler") == ["mine"] and "clipstyler-fast" in place.offered()
+    tab = models_tab.Page.__new__(models_tab.Page)
+    tab.studio = place
+    assert "trained here" in tab.table({})
+
+
+def test_a_page_over_a_relative_folder_knows_its_uploads(tmp_path, models, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    place = web.open_studio(web.Serving(runs=Path("runs"), workers=1), models)
+    start = str(uploads.keep(place.root, picture(tmp_path / "a.png")))
+    made = place.start([f"@{start}:0.5"], "pixels", {"steps": 0, "size": (32, 32), "init": start}).run.recipe
+    assert ask.filled(place.root, made)["init"] and uploads.prompt(made["prompts"][0], place.root)
+    place.runner.close()
+    with pytest.raises(UserError, match="--workers -1"):
+        web.Serving(workers=-1)
 
 
 def test_sizes_of_shapes_and_variations():

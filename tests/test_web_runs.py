@@ -1,12 +1,16 @@
 """The page's runs, which outlive their tab, and what it shows of them."""
 
+import threading
+import time
+
 import pytest
 
 pytest.importorskip("gradio")
 
 from studios import SMALL, picture, until
 
-from apps import compare, stage
+from apps import compare, runner, stage
+from apps.shared import Shared
 from clipguide import images, runs
 from clipguide.errors import UserError
 
@@ -37,6 +41,48 @@ def test_stop_keeps_the_picture_and_the_run_can_go_on(place):
     place.runner.stop(again)
     until(lambda: again.over)
     assert again.name == job.name
+
+
+def test_continue_right_after_stop_is_not_lost(place):
+    job = place.start(["a fox"], "fourier", SMALL | {"steps": 5000})
+    until(lambda: job.step >= 3)
+    place.runner.stop(job)
+    again = place.resume(job.run)
+    place.runner.stop(again)  # once more, and nothing runs beside the first one
+    again = place.resume(job.run)
+    until(lambda: again.step > job.step, "going on")
+    assert job.state == "stopped" and place.resume(job.run) is again
+    place.runner.forget(again)
+    assert again.over and place.runner.before(again) == 0
+
+
+def test_of_several_pictures_all_are_begun_or_none(place, monkeypatch):
+    seeds = [{**SMALL, "seed": seed} for seed in (2**32 - 1, 2**32)]
+    with pytest.raises(UserError, match="4294967296"):
+        place.start_all(["a fox"], "pixels", seeds)
+    monkeypatch.setattr(runner, "MAX_WAITING", 1)
+    with pytest.raises(UserError, match="waiting already"):
+        place.start_all(["a fox"], "pixels", [SMALL, SMALL])
+    assert runs.every(place.root) == []
+
+
+def test_what_a_method_draws_beside_the_picture_is_handed_out(place):
+    job = place.start(["a fox"], "pixelart", SMALL)
+    until(lambda: job.over)
+    names = [path.rpartition("/")[2] for path in stage.files(job.run, place.screen)]
+    assert names == ["picture.png", "cells.png", "recipe.json"], job.error
+
+
+def test_threads_open_a_network_once(models, monkeypatch):
+    opened, shared = [], Shared("cpu")
+    monkeypatch.setattr(shared, "_open_clip", lambda name: time.sleep(0.1) or opened.append(name) or name)
+    monkeypatch.setattr("clipguide.weights.ClipEncoder", lambda network, *_: network)
+    threads = [threading.Thread(target=shared.encoder, args=("clip-mini",)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert opened == ["clip-mini"]
 
 
 def test_only_a_picture_that_is_there_is_gone_on_from(place):

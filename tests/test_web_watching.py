@@ -63,7 +63,7 @@ def test_the_first_picture_is_news(place):
 
 def test_frames_send_plain_values_until_the_state_changes(place):
     async def told() -> list[tuple]:
-        return [shown async for shown in stage.follow(job, place)]
+        return [shown async for shown in stage.follow(job, place, stage.Place().take(job))]
 
     job = place.start(["a fox"], "fourier", SMALL | {"steps": 5000})
     until(lambda: job.step >= 1)
@@ -73,6 +73,35 @@ def test_frames_send_plain_values_until_the_state_changes(place):
     plain = [frame[2:] for frame in frames if "Drawing" in frame[0]]
     assert plain and all(each == (stage.START, stage.STOP, None) for each in plain)
     assert last[1] == job.name and last[2]["interactive"] and not last[3]["interactive"] and last[4]["value"]
+
+
+def test_an_end_that_shows_in_the_state_alone_is_told(monkeypatch):
+    work = Work("ending")
+    work.become("running")
+
+    async def sleep(seconds: float) -> None:
+        work.state = "done"  # the version is about to grow
+
+    async def looks() -> list[str]:
+        return [work.state async for _ in stage.changes(work, None)]
+
+    monkeypatch.setattr(stage.asyncio, "sleep", sleep)
+    assert asyncio.run(looks()) == ["running", "done"]
+
+
+def test_who_takes_the_stage_ends_the_watching_of_what_was_there(place):
+    async def told(here: stage.Place) -> list[tuple]:
+        shown = []
+        async for each in stage.follow(job, place, here.take(job)):
+            shown.append(each)
+            here.take()  # as opening another run does
+        return shown
+
+    job = place.start(["a fox"], "fourier", SMALL | {"steps": 5000})
+    first, last = asyncio.run(told(stage.Place()))
+    assert not job.over, "the work itself goes on"
+    assert "<figure" in first[0] and last == stage.nothing(5), "nothing is left to be sent once more at the end"
+    place.runner.stop(job)
 
 
 def test_a_worker_is_warmed_up_in_its_own_thread(place, monkeypatch):

@@ -107,3 +107,57 @@ def test_settings_are_drawn_when_they_are_asked_for_and_come_back_from_history(v
     over(page, "#stage", run="a-green-hill-3")
     made = [json.loads((server.runs / f"a-green-hill-{n}/recipe.json").read_text())["settings"] for n in (2, 3)]
     assert made[0] == made[1], "an opened run is made again as it was"
+
+
+def choose(page, run: str) -> None:
+    """Clicks the newest run of that prompt in History, whose name it should have, and waits until it is shown."""
+    page.locator("#history button", has_text=run.rstrip("-0123456789").replace("-", " ")).first.click()
+    page.wait_for_selector(f'#history-stage [data-run="{run}"], #history-stage [alt="{run}"]')
+
+
+def make_one_and_draw_another(page) -> None:
+    """Makes "a short hill", and has "a long hill" drawn, for longer than anybody waits; both stand in History."""
+    ask(page, "a short hill", side=64, steps=3)
+    page.click("#start")
+    over(page, "#stage")
+    ask(page, "a long hill", side=64, steps=90_000)
+    page.click("#start")
+    page.wait_for_selector("#stage [data-run^=a-long-hill] img")
+    open_tab(page, "History")
+    page.click("#history-refresh")
+
+
+def test_while_one_run_is_watched_another_is_chosen_and_deleted(visit, server):
+    page = visit()
+    make_one_and_draw_another(page)
+    choose(page, "a-long-hill")
+    choose(page, "a-short-hill")
+    page.click("#history-delete")
+    page.locator("#history-sure", has_text="Yes, delete a-short-hill").click()
+    page.wait_for_function("document.querySelector('#history-stage').innerText.includes('Choose a run')")
+    assert not (server.runs / "a-short-hill").exists() and (server.runs / "a-long-hill").exists()
+    page.wait_for_timeout(2500)
+    assert "Choose a run" in page.inner_text("#history-stage"), "what was watched before stays away"
+    open_tab(page, "Make")
+    page.click("#stop")
+    over(page, "#stage", "Stopped")
+
+
+def test_an_opened_run_stays_on_the_stage_while_another_is_drawn(visit, server):
+    page = visit()
+    make_one_and_draw_another(page)
+    drawn = page.get_attribute("#stage figure", "data-run")
+    choose(page, "a-short-hill")
+    page.click("#history-open")
+    page.wait_for_selector('#stage [alt="a-short-hill"]')
+    page.wait_for_timeout(2500)
+    assert page.locator('#stage [alt="a-short-hill"]').count() == 1, "no frame of the other one takes its place"
+    assert page.is_enabled("#start") and page.is_disabled("#stop")
+    page.click("#start")
+    page.wait_for_selector('#stage [data-run="a-short-hill-2"]')
+    open_tab(page, "History")
+    choose(page, drawn)
+    page.click("#history-open")
+    page.wait_for_selector(f'#stage [data-run="{drawn}"]')
+    page.click("#stop:not([disabled])")
+    over(page, "#stage", "Stopped", run=drawn)
