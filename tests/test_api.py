@@ -100,6 +100,7 @@ REFUSED = {
     "spot": ({"spot": "a rose"}, "need --spot-mask"),
     "words of a spot": ({"spot": "a rose:1000"}, "--spot a rose:1000: .*weights lie between"),
     "drawing": ({"method": "clipdraw", "svg": "none.svg"}, "--svg .*none.svg is not there"),
+    "no training": ({"method": "clipstyler-fast"}, "--restyler NAME; give one"),
     "two masks": ({"method": "textstyle", "mask": __file__, "mask_text": "sky"}, "--mask and --mask-text were both"),
 }
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
 from clipguide import images
@@ -45,14 +45,18 @@ class Settings(Restyling):
             raise ValueError("no name for a network; take letters, digits and dashes, and no bundled one's name")
         return name
 
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Settings:
+        if (self.photos is None) == (self.restyler is None):
+            raise UserError("clipstyler-fast needs --photos FOLDER to train on, or --restyler NAME; give one")
+        return self
+
 
 def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     """Yields the steps of the training, or with `restyler` the one step of its use; see `core.optimise`.
 
     The network of clipstyler is trained; the paper's fast variant fine-tunes the decoder of a pretrained AdaIN instead.
     """
-    if (settings.photos is None) == (settings.restyler is None):
-        raise UserError("clipstyler-fast needs --photos FOLDER to train on, or --restyler NAME; give one of the two")
     photo = open_photo(brief, settings, models, "clipstyler-fast")
     if settings.restyler is not None:
         yield from _apply(settings, models, photo)
