@@ -200,7 +200,7 @@ class Page:
 
     def _products(self, work: Batch) -> tuple:
         """The contact sheet and the zip, where there are any and the filter hides none of the pictures."""
-        pictures = [path for result in work.results.values() for path in result.files if path.suffix == ".png"]
+        pictures = [path for result in list(work.results.values()) for path in result.files if path.suffix == ".png"]
         sheet = work.folder / batches.SHEET
         hidden = gr.update(visible=False)
         if not pictures or any(self.studio.screen.file(path) is not None for path in pictures):
