@@ -17,6 +17,7 @@ from doubles import TinyModels
 from tiny_batch import FLAGS, grid, lines, make, photos, pictures, states
 
 from clipguide import batch, manifest, tables
+from clipguide.errors import UserError
 from clipguide.worker import WORK
 
 
@@ -103,6 +104,21 @@ def test_a_wish_to_stop_ends_after_the_step_at_hand_and_the_next_start_goes_on(t
     log = [entry["steps"] for entry in lines(out).values()]
     assert log == [4, 4, 4] and not (out / WORK).exists()
     assert sorted(os.listdir(out)) == sorted(os.listdir(tmp_path / "whole"))  # what was half written is no result
+
+
+def test_a_line_of_the_manifest_that_was_cut_short_counts_for_nothing(tmp_path, crew):
+    wanted, path = grid(photos(tmp_path / "in", 3)), tmp_path / "out" / manifest.NAME
+    with closing(batch.run(wanted, tmp_path / "out", crew)) as results:
+        next(results), next(results)
+    told = path.read_bytes()
+    assert told.count(b"\n") == 3 + 2, "a line is added as each is over"
+    path.write_bytes(told[:-5])
+    assert [entry["state"] for entry in lines(tmp_path / "out").values()] == ["done", "waiting", "waiting"]
+    assert list(states(make(wanted, tmp_path / "out", crew)).values()) == ["skipped", "done", "done"]
+    assert path.read_bytes().count(b"\n") == 3
+    path.write_bytes(b'{"name": "x"')
+    with pytest.raises(UserError, match="is no manifest of a batch"):
+        make(wanted, tmp_path / "out", crew)
 
 
 def test_breaking_off_keeps_what_is_done(tmp_path, crew):
