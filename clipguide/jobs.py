@@ -21,7 +21,7 @@ from clipguide import hashtags
 from clipguide.errors import UserError
 from clipguide.methods import DEFAULT
 from clipguide.plans import Plan, method, plan
-from clipguide.runs import MAX_NAME, slug
+from clipguide.runs import MAX_NAME, slug, title
 from clipguide.weights import Models, sha256
 
 PHOTO_METHOD = "textstyle"  # of a job with a photo that names no method
@@ -168,7 +168,7 @@ def _checked(job: Job, digest: Callable[[Path], str], find: Callable[[str, str],
     inputs = {str(path): digest(path) for path in [*files.values(), *pictures]}
     settings = planned.recipe["settings"] | {name: str(path) for name, path in files.items()}
     content = settings | {name: inputs[str(path)] for name, path in files.items()}
-    told = [planned.method, planned.texts, content, [inputs[str(path)] for path in pictures]]
+    told = [planned.method, [title([text]) for text in planned.texts], content, [inputs[str(path)] for path in pictures]]
     key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     return Task(job.name, planned.method, planned.texts, settings, inputs, key)
 

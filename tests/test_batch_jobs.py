@@ -46,6 +46,17 @@ def test_a_table_says_all_of_every_job(tmp_path, call):
     assert told["first"]["settings"]["strength"] == 0.5 and told["first"]["settings"]["init"].endswith("in/p000.png")
 
 
+def test_a_job_is_the_same_wherever_its_files_lie(tmp_path, monkeypatch):
+    keys = []
+    for folder in ("one", "two"):
+        paths = photos(tmp_path / folder, 1)
+        monkeypatch.chdir(tmp_path / folder)
+        (task,) = jobs.check(grid(paths, ["@p000.png:0.5 | a fox"]))
+        assert task.prompts == (f"@{tmp_path / folder / 'p000.png'}:0.5 | a fox",)
+        keys.append(task.key)
+    assert keys[0] == keys[1]
+
+
 def test_yaml_is_a_grid_or_rows(tmp_path):
     photos(tmp_path / "in", 2)
     path = tmp_path / "jobs.yaml"
