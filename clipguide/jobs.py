@@ -168,7 +168,8 @@ def _checked(job: Job, digest: Callable[[Path], str], find: Callable[[str, str],
     inputs = {str(path): digest(path) for path in [*files.values(), *pictures]}
     settings = planned.recipe["settings"] | {name: str(path) for name, path in files.items()}
     content = settings | {name: inputs[str(path)] for name, path in files.items()}
-    told = [planned.method, [title([text]) for text in planned.texts], content, [inputs[str(path)] for path in pictures]]
+    texts = [title([text]) for text in planned.texts]
+    told = [planned.method, texts, content, [inputs[str(path)] for path in pictures]]
     key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     return Task(job.name, planned.method, planned.texts, settings, inputs, key)
 

@@ -148,7 +148,12 @@ def test_yaml_gives_settings_by_name(tmp_path):
 
 @pytest.mark.parametrize(
     "text, message",
-    [("- a\n- b\n", "holds a list"), ("a: [1\nb: 2\n", "no YAML in line"), ("!!python/object:os.system {}", "no YAML"), ("a: 2024-13-01", "no YAML;")],
+    [
+        ("- a\n- b\n", "holds a list"),
+        ("a: [1\nb: 2\n", "no YAML in line"),
+        ("!!python/object:os.system {}", "no YAML"),
+        ("a: 2024-13-01", "no YAML;"),
+    ],
 )
 def test_a_bad_yaml_file_is_refused_in_one_line(tmp_path, text, message):
     with pytest.raises(UserError, match=message) as caught:
