@@ -105,9 +105,11 @@ def plan(texts: Sequence[str], method_name: str | None = None, values: Mapping[s
     prompts = parse_prompts(texts) if texts or getattr(model, "needs_prompt", True) else ()
     if any(prompt.chapter[1] > 1 for prompt in prompts) and not getattr(model, "stories", False):
         raise UserError(f"--method {method_name} tells no stories; leave out ' ^ ', or take another method")
+    brief = Brief(prompts, common.size, common.seed, common.batch, common.seconds, common.init)
     if isinstance(settings, Guided):
         read_judges(settings.clip)
-    brief = Brief(prompts, common.size, common.seed, common.batch, common.seconds, common.init)
+    if hasattr(method(method_name), "check"):
+        method(method_name).check(brief, settings)
     return Plan(method_name, texts, common, settings, brief)
 
 

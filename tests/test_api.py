@@ -101,6 +101,9 @@ REFUSED = {
     "words of a spot": ({"spot": "a rose:1000"}, "--spot a rose:1000: .*weights lie between"),
     "drawing": ({"method": "clipdraw", "svg": "none.svg"}, "--svg .*none.svg is not there"),
     "no training": ({"method": "clipstyler-fast"}, "--restyler NAME; give one"),
+    "style without picture": ({"method": "styleimage"}, "styleimage takes a picture as the style"),
+    "evolution of several": ({"method": "shapes", "by": "evolution", "batch": 2}, "--batch 2: evolution"),
+    "open bracket": ({"method": "texture", "text": "a [starry car"}, "needs one pair of brackets"),
     "two masks": ({"method": "textstyle", "mask": __file__, "mask_text": "sky"}, "--mask and --mask-text were both"),
 }
 
@@ -109,5 +112,5 @@ REFUSED = {
 def test_bad_values_are_refused_with_the_plan_alone(values, said):
     values = dict(values)
     with pytest.raises(UserError, match=said) as error:
-        api.plan(["a castle"], values.pop("method", None), values)
+        api.plan([values.pop("text", "a castle")], values.pop("method", None), values)
     assert "\n" not in str(error.value)

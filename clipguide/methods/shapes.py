@@ -39,10 +39,14 @@ class Settings(Begun):
     speed: float = Field(8.0, gt=0, le=1000, description="evolution's longest step, in learning rates, of all numbers")
 
 
-def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
-    """Yields the steps; see `core.optimise` and `evolution.evolve`."""
+def check(brief: Brief, settings: Settings) -> None:
+    """UserError for several pictures by evolution."""
     if settings.by == "evolution" and brief.batch > 1:
         raise UserError(f"--batch {brief.batch}: evolution makes one picture at a time; leave it out")
+
+
+def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
+    """Yields the steps; see `core.optimise` and `evolution.evolve`."""
     judges, cutouts = models.judges(settings.clip), crops(settings.cutouts)
     shapes = Shapes(
         settings.shape,

@@ -30,17 +30,20 @@ class Settings(Restyling):
     texture: float = Field(1.0, ge=0, le=100, description="weight of the style picture's surface statistics")
 
 
+def check(brief: Brief, settings: Settings) -> None:
+    """UserError where no picture is the style."""
+    if not _styles(brief, settings):
+        raise UserError("styleimage takes a picture as the style; give @FILE or --style FILE, or use clipstyler")
+
+
 def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
-    """Yields the steps; see `core.optimise`.  Needs at least one image prompt of positive weight.
+    """Yields the steps; see `core.optimise`.
 
     The statistics are those of Gatys et al. (2016), with the features named in the settings; the direction, from the
     photo to the style picture, is CLIPstyler's with an image in place of the words.
     """
-    if settings.style is not None:
-        brief = replace(brief, prompts=(*brief.prompts, Prompt(image=settings.style)))
-    styles = [prompt for prompt in brief.prompts if prompt.image is not None and prompt.weight > 0]
-    if not styles:
-        raise UserError("styleimage takes a picture as the style; give @FILE or --style FILE, or use clipstyler")
+    styles = _styles(brief, settings)
+    brief = replace(brief, prompts=_prompts(brief, settings))
     photo = open_photo(brief, settings, models, "styleimage")
     restyler = Restyler(settings.width, copies=brief.batch, rng=brief.rng())
     canvas = Restyled(photo.small.expand(brief.batch, -1, -1, -1), restyler, lr=settings.lr)
@@ -49,3 +52,11 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     terms = [*guidance(brief, settings, models, photo.small), Term("texture", surface, settings.texture)]
     steps = follow(photo.confined(canvas), terms, brief, settings, models)
     yield from finished(steps, photo, (lambda: large(canvas, photo, settings.tile)) if settings.tile else None)
+
+
+def _prompts(brief: Brief, settings: Settings) -> tuple[Prompt, ...]:
+    return brief.prompts if settings.style is None else (*brief.prompts, Prompt(image=settings.style))
+
+
+def _styles(brief: Brief, settings: Settings) -> list[Prompt]:
+    return [prompt for prompt in _prompts(brief, settings) if prompt.image is not None and prompt.weight > 0]

@@ -71,6 +71,12 @@ def read_wanted(wanted: Prompt) -> Wanted:
     return Wanted(replace(wanted, text=whole), thing, texture)
 
 
+def check(brief: Brief, settings: Settings) -> None:
+    """UserError as `read_wanted`."""
+    for wanted in brief.prompts:
+        read_wanted(wanted)
+
+
 def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     """Yields the steps; see `core.optimise`."""
     parts = [read_wanted(prompt) for prompt in brief.prompts]
