@@ -12,6 +12,7 @@ from torch import Tensor
 from clipguide import images
 from clipguide.errors import UserError
 from clipguide.jobs import SHEET, Task
+from clipguide.runs import title
 
 SIDE = 160  # px of a picture
 CELLS = 400  # of a page
@@ -55,7 +56,7 @@ def _table(rows: Mapping[str, Mapping[str, Task]], ways: Mapping[str, Task], mad
 
 def _title(task: Task) -> str:
     seed = task.settings["seed"]
-    return (" | ".join(task.prompts) or task.method) + (f", seed {seed}" if seed else "")
+    return (" | ".join(title([text]) for text in task.prompts) or task.method) + (f", seed {seed}" if seed else "")
 
 
 def _read(path: Path) -> Tensor:

@@ -31,6 +31,14 @@ def test_photos_times_styles_times_seeds(tmp_path, crew):
     assert not (tmp_path / "out" / WORK).exists()
 
 
+def test_the_captions_of_the_sheet_are_photos_and_styles(tmp_path, crew, monkeypatch):
+    told, draw = [], images.sheet
+    monkeypatch.setattr(images, "sheet", lambda found, said, **more: told.append(said) or draw(found, said, **more))
+    paths = photos(tmp_path / "in", 2)
+    make(grid(paths[:1], ["a mosaic", f"@{paths[1]}"], [0, 3]), tmp_path / "out", crew)
+    assert told == [("p000.png", "a mosaic", "a mosaic, seed 3", "@p001.png", "@p001.png, seed 3")]
+
+
 def test_the_manifest_says_what_was_made_of_what(tmp_path, crew):
     (path,) = photos(tmp_path / "in", 1)
     make(grid([path]), tmp_path / "out", crew)
