@@ -63,7 +63,8 @@ class Delivery:
             pictures = [_copied(picture, _place(out, left)) for picture in pictures]
         if not film or not run.frames():
             return pictures, None
-        path = _place((out and pictures[0] or run.folder / "video").with_suffix(f".{self.film_kind}"), left)
+        beside = run.folder / "video" if out is None else pictures[0]
+        path = _place(beside.with_suffix(f".{self.film_kind}"), left)
         video.write(path, (images.read(frame) for frame in run.frames()), fps=self.output.fps)
         return pictures, path
 
@@ -101,6 +102,6 @@ def _place(path: Path, left: dict[str, str]) -> Path:
     """The path, with a number where another's file lies; one of `left` that nobody has changed is taken from it."""
     for candidate in runs.numbered(path):
         digest = left.pop(str(candidate.absolute()), None)
-        if not os.path.lexists(candidate) or (candidate.is_file() and sha256(candidate) == digest):
+        if not os.path.lexists(candidate) or (digest and candidate.is_file() and sha256(candidate) == digest):
             return candidate
     raise AssertionError("numbers end nowhere")
