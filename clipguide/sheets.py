@@ -11,7 +11,7 @@ from torch import Tensor
 
 from clipguide import images
 from clipguide.errors import UserError
-from clipguide.jobs import SHEET, Task
+from clipguide.jobs import SHEET, SHEETS, Task
 from clipguide.runs import title
 
 SIDE = 160  # px of a picture
@@ -20,7 +20,7 @@ Cell = tuple[Tensor, str]  # (picture, caption)
 
 
 def write(out: Path, tasks: Sequence[Task], made: Mapping[str, Path]) -> list[Path]:
-    """Writes the pages into `out`; none where nothing was made.
+    """Writes the pages into `out`, in place of those there; none where nothing was made.
 
     made: the picture of each job that is done, by the job's name.  A photo of which nothing was made has no row.
     """
@@ -35,7 +35,11 @@ def write(out: Path, tasks: Sequence[Task], made: Mapping[str, Path]) -> list[Pa
         columns, cells = len(ways) + 1, _table(rows, ways, made)
     each = CELLS // columns * columns or columns if columns else CELLS
     pages = [cells[first : first + each] for first in range(0, len(cells), each)]
-    return [_page(out, number, page, columns) for number, page in enumerate(pages, 1)]
+    written = [_page(out, number, page, columns) for number, page in enumerate(pages, 1)]
+    for path in out.glob(f"{SHEET}-*.png") if written else ():
+        if SHEETS.fullmatch(path.stem) and path not in written:  # of a larger batch
+            images.discard(path)
+    return written
 
 
 def _way(task: Task) -> str:

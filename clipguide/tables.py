@@ -51,8 +51,11 @@ def photos_of(folder: Path) -> list[Path]:
 
 
 def lines(path: Path) -> list[str]:
-    """What a text file says, line by line, without the empty ones.  UserError when it cannot be read."""
-    return [line.strip() for line in _text(path).splitlines() if line.strip()]
+    """What a text file says, line by line, without the empty ones.  UserError when it cannot be read, or is empty."""
+    found = [line.strip() for line in _text(path).split("\n") if line.strip()]
+    if not found:
+        raise UserError(f"{path} is empty; write a prompt in each line")
+    return found
 
 
 def read(

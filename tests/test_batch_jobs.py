@@ -74,6 +74,7 @@ REFUSED = {
     "nowhere": ([], "nowhere is not there; give a folder"),
     "empty": ([], "empty holds no photo"),
     "words.doc": ([], "words.doc is no table"),
+    "blank.txt": ([], "blank.txt is empty; write a prompt in each line"),
     "stlye.csv": ([], "line 1: unknown column 'promt'; did you mean 'prompt'"),
     "method.csv": ([], "method.csv line 3: unknown method 'mosaik'"),
     "value.csv": ([], "value.csv line 2: --strength 2"),
@@ -103,6 +104,7 @@ REFUSED = {
 }
 TABLES = {
     "words.doc": "",
+    "blank.txt": "\n \n",
     "stlye.csv": "photo,promt\n",
     "method.csv": "prompt,method\na fox,pixels\na hen,mosaik\n",
     "value.csv": "photo,prompt,strength\nin/p000.png,a mosaic,2\n",

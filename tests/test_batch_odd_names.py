@@ -86,3 +86,8 @@ def test_photos_of_other_shapes_share_the_columns_of_a_sheet(tmp_path, crew):
     make(wanted, tmp_path / "out", crew)
     width = images.read(tmp_path / "out" / "contact-sheet.png").shape[-1]
     assert width == 3 * (160 + 4) + 4, "the photo, and a column for each style"
+
+
+def test_a_text_file_has_a_prompt_in_each_line_whatever_separators_are_in_it(tmp_path):
+    (tmp_path / "ideas.txt").write_bytes("a\u2028fox \u0085\r\n\r\na hen".encode())
+    assert tables.lines(tmp_path / "ideas.txt") == ["a\u2028fox", "a hen"]

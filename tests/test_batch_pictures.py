@@ -13,7 +13,7 @@ import pytest
 import torch
 from tiny_batch import FLAGS, grid, lines, make, photos, pictures, states
 
-from clipguide import batch, images, jobs, tables
+from clipguide import batch, images, jobs, sheets, tables
 from clipguide.worker import WORK
 
 
@@ -29,6 +29,14 @@ def test_photos_times_styles_times_seeds(tmp_path, crew):
         assert recipe["settings"]["init"] == str(result.photo)
     assert images.read(tmp_path / "out" / "contact-sheet.png").shape[-1] == 5 * (160 + 4) + 4  # the photo and four more
     assert not (tmp_path / "out" / WORK).exists()
+
+
+def test_pages_of_a_larger_batch_do_not_stay(tmp_path, crew, monkeypatch):
+    monkeypatch.setattr(sheets, "CELLS", 4)
+    paths, out = photos(tmp_path / "in", 5), tmp_path / "out"
+    for count, numbers in ((5, ["", "-2", "-3"]), (2, [""])):
+        make(grid(paths[:count]), out, crew)
+        assert {path.name for path in out.glob("contact*")} == {f"contact-sheet{number}.png" for number in numbers}
 
 
 def test_the_captions_of_the_sheet_are_photos_and_styles(tmp_path, crew, monkeypatch):
