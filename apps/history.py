@@ -30,7 +30,7 @@ class Page:
     def __init__(self, studio: Studio, making: make.Page, tabs: gr.Tabs) -> None:
         self.studio, self.making, self.tabs = studio, making, tabs
         shown, names = self._found()
-        self.names, self.run = gr.State(names), gr.State("")
+        self.names, self.run = gr.HTML(names, visible=False), gr.State("")  # names: those of the gallery that is seen
         self.place, self.doomed = gr.State(stage.Place()), gr.State("")  # doomed: which run is asked about
         with gr.Row(elem_classes="ends"):
             self.search = gr.Textbox(
@@ -114,13 +114,13 @@ class Page:
         shown, names = self._found(search, page)
         return gr.update(value=shown, selected_index=None), names
 
-    def _found(self, search: str = "", page: int = 1) -> tuple[list[tuple[Any, str]], list[str]]:
-        """The thumbnails of a page of the runs whose prompt has the words, and their names."""
+    def _found(self, search: str = "", page: int = 1) -> tuple[list[tuple[Any, str]], str]:
+        """The thumbnails of a page of the runs whose prompt has the words, and their names, joined by slashes."""
         words = (search or "").lower().split()
         found = [run for run in runs.every(self.studio.root) if not words or describe.has(run, words)]
         found = found[(int(page or 1) - 1) * ON_A_PAGE :][:ON_A_PAGE]
         shown = [(self._thumbnail(run), self._caption(run)) for run in found]
-        return shown, [run.folder.name for run in found]
+        return shown, "/".join(run.folder.name for run in found)
 
     def _thumbnail(self, run: runs.Run) -> Any:
         for path in (run.picture, run.folder / "preview.png"):
@@ -135,11 +135,11 @@ class Page:
         state = stage.WORDS[describe.state(run, self.studio.runner)]
         return f"{said[:40]}{'' if state == 'Done' else f' ({state.lower()})'}"
 
-    async def _select(self, place: stage.Place, names: list[str], chosen: gr.SelectData) -> AsyncIterator[tuple]:
+    async def _select(self, place: stage.Place, names: str, chosen: gr.SelectData) -> AsyncIterator[tuple]:
         """Shows the run, and watches it for as long as it goes on, or until another one is chosen."""
         wanted = place.take()
         try:
-            run = self.studio.run(names[chosen.index])
+            run = self.studio.run(names.split("/")[chosen.index])
         except UserError as error:
             raise uploads.refused(error) from None
         job = self.studio.runner.find(run.folder.name)

@@ -124,7 +124,12 @@ def make_one_and_draw_another(page) -> None:
     page.click("#start")
     page.wait_for_selector("#stage [data-run^=a-long-hill] img")
     open_tab(page, "History")
-    page.click("#history-refresh")
+    newest(page, "a long hill")
+
+
+def newest(page, prompt: str) -> None:
+    """Waits until History lists the newest run, of that prompt."""
+    page.locator("#history button:has(img)").first.filter(has_text=prompt).wait_for()
 
 
 def test_while_one_run_is_watched_another_is_chosen_and_deleted(visit, server):
@@ -156,6 +161,7 @@ def test_an_opened_run_stays_on_the_stage_while_another_is_drawn(visit, server):
     page.click("#start")
     page.wait_for_selector('#stage [data-run="a-short-hill-2"]')
     open_tab(page, "History")
+    newest(page, "a short hill")
     choose(page, drawn)
     page.click("#history-open")
     page.wait_for_selector(f'#stage [data-run="{drawn}"]')
