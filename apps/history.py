@@ -63,7 +63,7 @@ class Page:
                     self.delete = gr.Button(
                         "Delete", variant="stop", interactive=False, min_width=110, elem_id="history-delete"
                     )
-                    self.sure = gr.Button("Yes, delete it", variant="stop", visible=False, elem_id="history-sure")
+                self.sure = gr.Button("Yes, delete it", variant="stop", visible=False, elem_id="history-sure")
                 self.details = gr.HTML(padding=False, elem_id="history-details")
                 self.files = stage.downloads(elem_id="history-files")
         self._events()
