@@ -194,7 +194,7 @@ def test_a_failing_write_keeps_the_old_file(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_is_not_there_is_a_line(tmp_path):
-    with pytest.raises(UserError, match="cannot be written"):
+    with pytest.raises(UserError, match="no folder that can be written"):
         images.write(tmp_path / "none" / "x.png", b"")
 
 
@@ -234,6 +234,6 @@ def test_a_video_without_frames_or_with_another_ending_is_refused(tmp_path):
         video.write(tmp_path / "x.gif", [])
     with pytest.raises(UserError, match=r"\.mp4 or \.gif"):
         video.write(tmp_path / "x.txt", [picture()])
-    with pytest.raises(UserError, match="cannot be written"):
+    with pytest.raises(UserError, match="no folder that can be written"):
         video.write(tmp_path / "none" / "x.gif", [picture()])
     assert os.listdir(tmp_path) == []

@@ -218,6 +218,7 @@ def test_retargeted_it_draws_the_same_from_the_turned_embeddings_of_another_clip
 
 def test_retarget_wants_captions(tmp_path):
     (tmp_path / "a").mkdir()
-    write_shard(tmp_path / "a/x-00000.tar", [])
-    with pytest.raises(UserError, match="has 0 captions"):
+    told = {"captions": ["a fox", "a red fox"], "concept": "fox"}
+    write_shard(tmp_path / "a/x-00000.tar", [("fox", Image.new("RGB", (8, 8)), told)])
+    with pytest.raises(UserError, match="has 2 captions"):
         retarget.captions(tmp_path / "a")
