@@ -1,5 +1,8 @@
 """The bundled CLIP that finds: it is small, reads what clip-mini reads, and tells what is there, and where."""
 
+from itertools import permutations
+from statistics import median
+
 import pytest
 import torch
 
@@ -29,9 +32,10 @@ def test_it_tells_what_a_drawing_shows(finder, name):
     assert names[int(similarities(finder, drawing(DRAWN[name]), names).argmax())] == name
 
 
-@pytest.mark.parametrize("name", DRAWN)
-def test_it_finds_the_half_that_shows_the_thing(finder, name):
-    others = [other for other in DRAWN if other != name]
-    halves = torch.cat([drawing(DRAWN[name]), drawing(DRAWN[others[0]])], 3)
-    mask = masks.from_text(finder, name, halves)[0, 0]
-    assert mask[:, :128].mean() > 2 * mask[:, 128:].mean()
+def test_it_finds_the_half_that_shows_the_thing(finder):
+    warmer = []
+    for name, other in permutations(DRAWN, 2):
+        halves = torch.cat([drawing(DRAWN[name]), drawing(DRAWN[other])], 3)
+        mask = masks.from_text(finder, name, halves)[0, 0]
+        warmer.append(float(mask[:, :128].mean() / mask[:, 128:].mean()))
+    assert min(warmer) > 1.2 and median(warmer) > 5
