@@ -194,7 +194,7 @@ def test_a_failing_write_keeps_the_old_file(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_is_not_there_is_a_line(tmp_path):
-    with pytest.raises(UserError, match="no folder that can be written"):
+    with pytest.raises(UserError, match="cannot be written"):
         images.write(tmp_path / "none" / "x.png", b"")
 
 
