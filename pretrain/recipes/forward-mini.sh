@@ -12,7 +12,7 @@ work=$(realpath -m "${1:-runs/forward-mini}") shards=$(realpath -m "${2:-runs/cl
 declare -A scales=(
   [cpu]=""
   [gpu]="--batch 4096 --steps 60000 --judged 128"
-  [try]="--batch 16 --steps 4 --judged 2 --clip-from 2 --components 256 --sources portraits,stellarium,gcompris"
+  [try]="--batch 16 --steps 4 --judged 2 --clip-from 0.5 --components 256 --sources portraits,stellarium,gcompris"
 )
 
 pretrain/recipes/shards.sh "$shards"

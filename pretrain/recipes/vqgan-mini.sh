@@ -14,7 +14,7 @@ sources=wallpapers,gcompris,stellarium,portraits,stamps,emoji,clipart,art4apps,s
 case $profile in
   cpu) small="--batch 8 --steps 6000 --scale 0.75 --threads 1" large="--batch 16 --steps 3800 --threads 1" ;;
   gpu) small="--batch 64 --steps 100000 --scale 4" large="--batch 64 --steps 60000" ;;
-  try) small="--batch 2 --steps 3 --scale 0.02" large="$small" ;;
+  try) small="--batch 2 --steps 3 --free 1 --grow 1 --scale 0.02" large="--batch 2 --steps 3" ;;
 esac
 
 "$python" -m pretrain data fetch --sources "$sources"
