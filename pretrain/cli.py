@@ -41,5 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.filename is None:  # no file's fault
+            raise
+        print(f"{error.filename}: {error.strerror}; give another place, or mend this one", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130

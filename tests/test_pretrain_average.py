@@ -33,3 +33,11 @@ def test_what_cannot_be_averaged_is_one_line_and_nothing_is_written(folders, tmp
     assert main(["average", *given, "--out", str(tmp_path / "mean")]) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1 and not (tmp_path / "mean").exists()
+
+
+def test_a_place_that_cannot_be_written_is_one_line(folders, tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    given = ["average", str(folders[0]), str(folders[0]), "--out", str(tmp_path / "file" / "mean")]
+    assert main(given) == 2
+    error = capsys.readouterr().err
+    assert "Not a directory" in error and error.count("\n") == 1 and (tmp_path / "file").read_text() == "mine"
