@@ -42,6 +42,7 @@ bench: $(DEV_READY)
 
 # All of pretrain/recipes at the smallest scale, in runs/recipes; what takes long is fetching and reading the sources.
 recipes: $(DEV_READY)
+	rm -rf runs/recipes
 	PROFILE=try pretrain/recipes/all.sh runs/recipes
 
 lint: $(DEV_READY)

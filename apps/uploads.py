@@ -12,12 +12,13 @@ import os
 import re
 import threading
 import time
+from itertools import chain
 from pathlib import Path
 
 import gradio as gr
 
 from apps import words
-from clipguide import images, runs
+from clipguide import brief, images, runs
 from clipguide.errors import UserError
 
 MAX_BYTES = 32 << 20
@@ -106,7 +107,7 @@ def plain(label: str, text: str) -> str:
 
 def prompt(text: str, root: Path) -> str:
     """A prompt, checked to name no file but an upload that is kept in `root`.  Slashes are fine here."""
-    for part in re.split(r"(?<!\\)\|", text):
+    for part in chain(*brief.parts(text)):
         name = part.strip()
         image = re.fullmatch(r"@(.+/[0-9a-f]{64}\.png)(\s*:[\d.eE+-]+){0,2}", name)
         if name.startswith("@") and (image is None or not kept(root, Path(image[1]))):

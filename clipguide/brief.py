@@ -96,17 +96,22 @@ def parse_prompts(texts: Sequence[str]) -> tuple[Prompt, ...]:
 
 def _story(text: str) -> Iterator[Prompt]:
     """The prompts of every chapter."""
-    chapters = re.split(r"(?:^|(?<=\s))\^(?=\s|$)", text)
+    chapters = parts(text)
     for number, chapter in enumerate(chapters):
-        for part in re.split(r"(?<!\\)\|", chapter):
+        for part in chapter:
             yield replace(parse_prompt(part.replace("\\|", "|")), chapter=(number, len(chapters)))
 
 
-def placed(text: str) -> str:
-    """The text with absolute paths of its image prompts: it means the same in every folder."""
+def parts(text: str) -> list[list[str]]:
+    """The prompts of each chapter as they were written."""
+    return [re.split(r"(?<!\\)\|", chapter) for chapter in re.split(r"(?:^|(?<=\s))\^(?=\s|$)", text)]
+
+
+def placed(text: str, folder: Path | None = None) -> str:
+    """The text with absolute paths of its image prompts, from `folder` or from here: it means the same everywhere."""
     head, *rest = IMAGE.split(text)
     return head + "".join(
-        part if number % 2 == 0 else os.path.join(os.getcwd(), os.path.expanduser(part))
+        part if number % 2 == 0 else os.path.join(folder or os.getcwd(), os.path.expanduser(part))
         for number, part in enumerate(rest)
     )
 

@@ -52,7 +52,7 @@ def slug(text: str) -> str:
 
 def title(texts: Sequence[str]) -> str:
     """The prompts as one line, to name files after: image prompts without their folders."""
-    return FOLDERS.sub("@", " ".join(texts))
+    return " ".join(FOLDERS.sub("@", text) for text in texts)
 
 
 def sweep(folder: Path) -> None:

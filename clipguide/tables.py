@@ -16,12 +16,12 @@ from __future__ import annotations
 import csv
 import difflib
 import io
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from clipguide import manifest
+from clipguide.brief import placed
 from clipguide.errors import UserError
 from clipguide.images import PHOTOS
 from clipguide.jobs import PHOTO_METHOD, SHEETS, Job, grid, name_of
@@ -32,7 +32,6 @@ from clipguide.plans import method
 OWN = ("photo", "prompt", "method", "output")
 Row = tuple[int, dict[str, Any]]  # (line of the file, values by column)
 GRID = ("photos", "styles", "seeds", "settings")
-IMAGE_PROMPT = re.compile(r"((?:^|(?<!\\)\|)\s*@)(?![/~])")
 
 
 def photos_of(folder: Path) -> list[Path]:
@@ -169,7 +168,7 @@ def _job(source: Path, line: int, row: Mapping[str, Any], method: str | None, se
     own = _beside(source, own, row.get("method", method))
     photo = Path(str(own["init"])).stem if "init" in own else ""
     name = str(row.get("output") or name_of(photo, " ".join(prompts), own.get("seed")))
-    prompts = tuple(IMAGE_PROMPT.sub(rf"\1{source.parent.absolute()}/", text) for text in prompts)
+    prompts = tuple(placed(text, source.parent.absolute()) for text in prompts)
     return Job(name, prompts, row.get("method", method), {**settings, **own}, where)
 
 

@@ -61,7 +61,7 @@ def captions(shards: Path) -> Iterator[str]:
     for sample in samples(found, skipped):
         try:
             texts = english(json.loads(sample["json"]))
-        except (KeyError, ValueError, TypeError, AttributeError):
+        except (KeyError, ValueError, TypeError):
             skipped["without a .json that has captions"] += 1
             continue
         read += len(texts)

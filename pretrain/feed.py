@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from clipguide.errors import UserError
-from pretrain.data.pictures import PICTURES
+from pretrain.data.pictures import PICTURES, upright
+from pretrain.data.shards import listed
 from pretrain.pairs import Pairs
 
 BUFFER = 4096  # undecoded samples that are mixed
@@ -166,17 +167,15 @@ def decode(sample: Sample, size: int, rng: random.Random, skipped: Counter[str])
 
 def english(described: dict[str, Any]) -> list[str]:
     """The captions to train on, best first; blank ones are none."""
-    captions = described["captions"]
-    return [caption for caption in ([captions] if isinstance(captions, str) else captions) if caption.strip()]
+    return list(listed(described["captions"]))
 
 
 def read_picture(data: bytes, size: int) -> Tensor:
     """Encoded picture -> uint8 (3, size, size), upright, stretched where it is not square."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     with Image.open(io.BytesIO(data)) as opened:
-        ImageOps.exif_transpose(opened, in_place=True)
-        picture = opened.convert("RGB")
+        picture = upright(opened).convert("RGB")
     if picture.size != (size, size):
         picture = picture.resize((size, size), Image.Resampling.BICUBIC, reducing_gap=2.0)
     # by numpy: torch would start a team of threads for so small a copy, in each of the threads that decode

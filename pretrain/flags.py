@@ -19,7 +19,7 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, TrainConfig]:
     for name, least in {"threads": 1, "validate_every": 1, "until": 0, "save_every": 0}.items():
         if not getattr(options, name) >= least:
             raise UserError(f"--{name.replace('_', '-')} {getattr(options, name)}: give {least} or more")
-    pick_device(options.device)
+    options.device = str(pick_device(options.device))
     return options, TrainConfig(**{f.name: getattr(options, f.name) for f in fields(TrainConfig)})
 
 

@@ -54,9 +54,10 @@ def read_image_weights(trunk: nn.Module, name: str, source: str) -> dict[str, An
     """
     import timm
 
-    file = Path(source) if Path(source).is_file() else _fetched(name, source)
+    own = Path(source).is_file()
+    file = Path(source) if own else _fetched(name, source)
     try:
-        if str(file) == source:
+        if own:
             stored = timm.models.load_state_dict(source, weights_only=True)
         else:  # timm knows how the files of its tags differ from its networks
             full = timm.create_model(

@@ -62,6 +62,11 @@ def build(*words: object) -> int:
     return main(["data", "build", "--workers", "1", *map(str, words)])
 
 
+def test_a_photograph_whose_exif_is_damaged_is_read() -> None:
+    damaged = encoded(halves(40, 20), "JPEG", exif=b"Exif\0\0no tiff at all", quality=95)
+    assert read_bytes(damaged, 64).size == (40, 20) and read_picture(damaged, 16).shape == (3, 16, 16)
+
+
 def test_phone_photographs_stand_upright() -> None:
     turned = Image.Exif()
     turned[0x0112] = 6  # the camera was held on its side

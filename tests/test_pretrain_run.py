@@ -154,6 +154,7 @@ def test_bad_samples_and_shards_are_skipped_and_counted(shards):
         add(shard, "a.png", b"no picture")
         add(shard, "a.json", b'{"captions": ["red"], "concept": "red"}')
         add(shard, "b.json", b'{"captions": [], "concept": "red"}')
+        add(shard, "c.json", b'{"captions": [null], "concept": "red"}')
     (shards / "003.tar").write_bytes(b"no archive at all" * 99)
     feed = Feed(shards, 4, seed=0)
     seen = list(islice(feed, 6))

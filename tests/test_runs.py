@@ -65,6 +65,7 @@ def test_unused_counts_before_the_ending(tmp_path):
         (["@/home/me/style.png:0.5 | a fox"], "style-png-0-5-a-fox"),
         (["a fox", "@/a/b.png ^ @/c/d.png"], "a-fox-b-png-d-png"),
         (["either/or @ home"], "either-or-home"),
+        (["@/a/b.png", "a black/white cat"], "b-png-a-black-white-cat"),
     ],
 )
 def test_folders_of_image_prompts_are_no_part_of_the_name(texts, name):

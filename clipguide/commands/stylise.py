@@ -26,7 +26,7 @@ UNUSED = ("save_every", "video_kind", "fps")  # of the output, where a film is m
 def add_arguments(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     parser.add_argument("photo", type=Path, metavar="PHOTO", help="a picture, or a video")
     parser.add_argument("prompts", nargs="*", metavar="STYLE", help=pictures.PROMPT_HELP)
-    film = any(video.is_video(word) for word in words)
+    film = any(video.is_video(word) for word in flags.positional(words)[:1])
     pictures.add_arguments(parser, words, default=FILM_DEFAULT if film else PHOTO_METHOD)
 
 

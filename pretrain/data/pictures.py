@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import io
+import struct
+from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -36,10 +38,17 @@ def read_bytes(data: bytes, side: int) -> Image.Image:
     """As `read_file`, from the bytes of a picture file, upright as its camera was held."""
     opened = Image.open(io.BytesIO(data))
     opened.draft("RGB", (side * 2, side * 2))
-    picture = ImageOps.exif_transpose(opened)
+    picture = upright(opened)
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         return shrink(trim(picture.convert("RGBA")), side)
     return shrink(picture.convert("RGB"), side)
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """The picture as its camera was held, where it says so; a damaged note of that is no reason to lose it."""
+    with suppress(SyntaxError, struct.error):
+        ImageOps.exif_transpose(picture, in_place=True)
+    return picture
 
 
 def shrink(picture: Image.Image, side: int) -> Image.Image:

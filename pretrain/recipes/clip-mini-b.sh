@@ -10,6 +10,7 @@
 # has not been run yet.  PROFILE=try takes a few steps and bundles nothing.
 . "$(dirname "$0")/common.sh"
 work=$(realpath -m "${1:-runs/clip-mini-b}") shards=$(realpath -m "${2:-runs/clip-mini}")
+in_folder "$work"
 declare -A starts=([cpu]="" [gpu]="--pairs 65536" [try]="--pairs 512 --minutes 0.1")
 declare -A scales=(
   [cpu]="--steps 600 --batch 128 --heads-first 30"

@@ -8,6 +8,7 @@
 # cores.  PROFILE=gpu was not run yet.  PROFILE=try takes a few steps and bundles nothing.
 . "$(dirname "$0")/common.sh"
 work=$(realpath -m "${1:-runs/clip-mini}")
+in_folder "$work"
 case $profile in
   cpu)
     large="--batch 128 --sizes 96,112" scale=1 further=1.4
@@ -57,7 +58,7 @@ again="--bank 4096 --classes 0.7 --distil 0.2"
 train_find find-two find-one all $second $again --lr 3e-4 --head-lr 6e-4 --warmup 30 --ema 0.99 --seed 5
 
 # The mean of it and of clip-mini, which began with the same weights, is where the rest starts: twice more of the same.
-# The mean of these two names what neither saw better than each.
+# The mean of these two has the R@1 of the one and the R@5 of the other.
 [ -d "$work/find-mean" ] || "$python" -m pretrain average "$work/find-two" "$work/clip-mini" --out "$work/find-mean"
 train_find find-three find-mean all-more $third $again --lr 3e-4 --head-lr 6e-4 --warmup 40 --ema 0.995 --seed 6
 train_find find-four find-three all-more $fourth $again --lr 2.5e-4 --head-lr 5e-4 --warmup 20 --ema 0.99 --seed 7

@@ -8,6 +8,7 @@
 # run yet.  PROFILE=try takes a few steps and bundles nothing.
 . "$(dirname "$0")/common.sh"
 work=$(realpath -m "${1:-runs/clip-mini}")
+in_folder "$work"
 declare -A scales=(
   [cpu]="--steps 1000 --batch 64 --sizes 96,112"
   [gpu]="--steps 6000 --batch 512 --sizes 96,112,128 --bf16"

@@ -8,6 +8,7 @@
 # PROFILE=try takes a few steps of each part and bundles nothing.
 . "$(dirname "$0")/common.sh"
 work=$(realpath -m "${1:-runs/clip-mini}")
+in_folder "$work"
 
 case $profile in
   cpu)

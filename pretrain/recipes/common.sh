@@ -1,10 +1,22 @@
 # What the recipes share; they source it.  PROFILE chooses their scale: cpu (default), gpu, or try: a few steps of
-# everything, in minutes, which shows that all parts still fit together and puts nothing into checkpoints/.
+# everything, which shows that all parts still fit together and puts nothing into checkpoints/.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 python=${PYTHON:-.venv/bin/python}
 profile=${PROFILE:-cpu}
 case $profile in cpu | gpu | try) ;; *) echo "PROFILE is cpu, gpu or try, not '$profile'" >&2; exit 2 ;; esac
+
+# in_folder FOLDER: makes it, and refuses one where another PROFILE was at work: its networks would count as made
+in_folder() {
+  mkdir -p "$1"
+  local before
+  before=$(cat "$1/profile" 2>/dev/null || echo "$profile")
+  if [ "$before" != "$profile" ]; then
+    echo "$1 was made with PROFILE=$before; give another folder, or delete it" >&2
+    exit 2
+  fi
+  echo "$profile" >"$1/profile"
+}
 
 # --resume where a run in this folder was cut off
 resume() { if [ -f "$1/checkpoint.pt" ]; then echo --resume; fi; }

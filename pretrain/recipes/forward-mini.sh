@@ -9,6 +9,7 @@
 # PROFILE=gpu takes more of everything; it has not been run yet.  PROFILE=try takes a few steps and bundles nothing.
 . "$(dirname "$0")/common.sh"
 work=$(realpath -m "${1:-runs/forward-mini}") shards=$(realpath -m "${2:-runs/clip-mini}")
+in_folder "$work"
 declare -A scales=(
   [cpu]=""
   [gpu]="--batch 4096 --steps 60000 --judged 128"

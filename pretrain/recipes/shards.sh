@@ -4,6 +4,7 @@
 #   pretrain/recipes/shards.sh FOLDER     run again to go on.  PROFILE=gpu composes eight times as many pairs.
 . "$(dirname "$0")/common.sh"
 work=$(realpath -m "$1")
+in_folder "$work"
 objects=emoji,stamps,clipart,art4apps,gcompris,wallpapers
 scenes=scenes,avatars,portraits
 declare -A scales=([cpu]=1 [gpu]=8 [try]=0.02)

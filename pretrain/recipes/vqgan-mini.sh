@@ -10,6 +10,7 @@
 # bundles nothing.
 . "$(dirname "$0")/common.sh"
 work=$(realpath -m "${1:-runs/vqgan-mini}")
+in_folder "$work"
 sources=wallpapers,gcompris,stellarium,portraits,stamps,emoji,clipart,art4apps,scenes
 case $profile in
   cpu) small="--batch 8 --steps 6000 --scale 0.75 --threads 1" large="--batch 16 --steps 3800 --threads 1" ;;
