@@ -82,7 +82,9 @@ def png_header(width: int, height: int) -> bytes:
     return bytes(data)
 
 
-@pytest.mark.parametrize("text", ["@/etc/passwd", "a fox | @secret.png:0.5", "@../x.png", "@uploads/x.png", "a ^ @/x.png"])
+@pytest.mark.parametrize(
+    "text", ["@/etc/passwd", "a fox | @secret.png:0.5", "@../x.png", "@uploads/x.png", "a fox ^ @/x.png"]
+)
 def test_prompts_name_no_files(text, tmp_path):
     with pytest.raises(UserError, match="names a file"):
         uploads.prompt(text, tmp_path)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import io
-import struct
 from contextlib import suppress
 from pathlib import Path
 
@@ -46,7 +45,7 @@ def read_bytes(data: bytes, side: int) -> Image.Image:
 
 def upright(picture: Image.Image) -> Image.Image:
     """The picture as its camera was held, where it says so; a damaged note of that is no reason to lose it."""
-    with suppress(SyntaxError, struct.error):
+    with suppress(SyntaxError):
         ImageOps.exif_transpose(picture, in_place=True)
     return picture
 
