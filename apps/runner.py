@@ -194,8 +194,7 @@ class Runner:
         while not (job.over and (job.after is None or job.after.over)) and time.monotonic() < until:
             time.sleep(0.05)
         with self._line:
-            if self._all.get(job.name) is job:
-                del self._all[job.name]
+            self._all.pop(job.name, None)
 
     def close(self, timeout: float = 30) -> None:
         """Stops everything, and keeps it so that it can go on after a restart."""
