@@ -18,12 +18,15 @@ HELD_CLASSES = range(0, 1000, 5)  # never trained on: their rows measure what is
 
 @dataclass(frozen=True)
 class Anchor:
-    """rows (1000, F): pseudo-features of the classes; texts (1000, T, hidden): their text vectors, T wordings each."""
+    """rows (1000, F): pseudo-features of the classes; texts (1000, T, hidden): their text vectors, T wordings each;
+    mean (F,): the mean feature of pictures.
+    """
 
     teacher: nn.Module
     classifier: nn.Linear
     rows: Tensor
     texts: Tensor
+    mean: Tensor
 
     @classmethod
     def of(cls, trunk: nn.Module, classifier: nn.Linear, texts: Tensor, mean: Tensor) -> Anchor:
@@ -31,7 +34,7 @@ class Anchor:
         centred = classifier.weight.detach() - classifier.weight.detach().mean(0)
         # a feature of the length that pictures' features have around their mean, pointing along the class's row
         rows = mean + F.normalize(centred) * mean.norm()
-        return cls(trunk.eval().requires_grad_(False), classifier.requires_grad_(False), rows, texts)
+        return cls(trunk.eval().requires_grad_(False), classifier.requires_grad_(False), rows, texts, mean)
 
     def class_loss(self, head: nn.Module, text_map: nn.Module, scale: Tensor, rng: torch.Generator) -> Tensor:
         """Class rows through the image head against one random wording of each class, over the 800 trained classes."""

@@ -58,27 +58,32 @@ def make_inputs(begun: Start, config: TrainConfig) -> Inputs:
     Errors: UserError for an anchor of other towers than it has figures for, and for a teacher that is not there.
     """
     opened, model = begun.opened, begun.opened.model
-    cache = anchor = teacher = None
+    cache = anchor = glosses = teacher = None
     if config.lock_text and hasattr(getattr(model, "text", None), "pool"):
         cache = TextCache(lambda texts: embed_texts(model, opened.tokenise, texts))
-    if config.classes or config.distil:
+    if config.classes or config.distil or config.glosses:
         _check_anchor(begun)
         from pretrain.anchor import imagenet_anchor
 
         anchor = imagenet_anchor(model, opened.tokenise, begun.stored["preprocess_cfg"])
+    if config.glosses:
+        from pretrain.glosses import Glosses, wordnet_glosses
+
+        glosses = Glosses.of(anchor, embed_texts(model, opened.tokenise, wordnet_glosses()))
     if config.teacher:
         from pretrain.teacher import Teacher
 
         teacher = Teacher.open(config.teacher, str(model.logit_scale.device))
     preprocess = begun.stored["preprocess_cfg"]
-    return Inputs(opened.tokenise, lambda images: normalise(images, preprocess), cache, anchor, teacher)
+    return Inputs(opened.tokenise, lambda images: normalise(images, preprocess), cache, anchor, glosses, teacher)
 
 
 def _check_anchor(begun: Start) -> None:
     tower = begun.stored["model_cfg"]["vision_cfg"].get("timm_model_name", "")
     if "efficientnet_lite0" not in tower or not hasattr(begun.opened.model.text, "pool"):
         raise UserError(
-            f"--classes and --distil need clip-mini's towers, EfficientNet-Lite0 and a BERT; {begun.folder} has others"
+            "--classes, --glosses and --distil need clip-mini's towers, EfficientNet-Lite0 and a BERT; "
+            f"{begun.folder} has others"
         )
 
 

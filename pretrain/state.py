@@ -15,6 +15,7 @@ from pretrain.pairs import Bank, Pairs, TextCache
 
 if TYPE_CHECKING:
     from pretrain.anchor import Anchor
+    from pretrain.glosses import Glosses
     from pretrain.teacher import Teacher
 
 # parameters with the heads' rate; all others have the towers'
@@ -30,14 +31,14 @@ _HEADS = (
 
 # what a number may be, and how that is said
 _ALLOWED: dict[tuple[str, ...], tuple[str, Callable[[float], bool]]] = {
-    ("warmup", "bank", "chunk", "decay", "radius", "noise", "classes", "distil", "teacher_weight"): (
+    ("warmup", "bank", "chunk", "decay", "radius", "noise", "classes", "glosses", "distil", "teacher_weight"): (
         "0 or more",
         lambda value: value >= 0,
     ),
     ("steps", "attack_steps"): ("1 or more", lambda value: value >= 1),
     ("batch",): ("2 or more", lambda value: value >= 2),
     ("head_lr", "lr", "eps", "clip_norm", "max_scale"): ("more than 0", lambda value: value > 0),
-    ("attacked", "blur"): ("0 to 1", lambda value: 0 <= value <= 1),
+    ("attacked", "blur", "mix_styles"): ("0 to 1", lambda value: 0 <= value <= 1),
     ("ema", "beta2"): ("0 or more, below 1", lambda value: 0 <= value < 1),
 }
 
@@ -81,7 +82,9 @@ class TrainConfig:
     attacked: float = _option(0.75, "share of each batch that is attacked")
     noise: float = _option(0.1, "largest deviation of the noise on views")
     blur: float = _option(0.2, "share of views at a lower resolution")
+    mix_styles: float = _option(0.0, "share of views that take on the look of another one, in early feature maps")
     classes: float = _option(0.0, "weight of the ImageNet class rows, for clip-mini's towers")
+    glosses: float = _option(0.0, "weight of what WordNet's glosses say of the class rows, for clip-mini's towers")
     distil: float = _option(0.0, "weight of the old ImageNet logits, for clip-mini's image tower")
     teacher: str = _option("", "a larger CLIP to learn from: a bundled name, a folder, or MODEL/TAG of open_clip")
     teacher_weight: float = _option(1.0, "weight of the teacher's similarities beside the contrastive loss")
@@ -127,13 +130,15 @@ class NotFinite(ArithmeticError):
 class Inputs:
     """How the model sees: texts -> tokens (N, L); normalise: pictures in [0, 1] -> what the tower wants.
 
-    cache: vectors of a locked BERT; anchor: what keeps ImageNet, where the config weighs it; teacher: a larger CLIP.
+    cache: vectors of a locked BERT; anchor, glosses: what keeps ImageNet, where the config weighs it; teacher: a larger
+    CLIP.
     """
 
     tokenise: Callable[[Sequence[str]], Tensor]
     normalise: Callable[[Tensor], Tensor]
     cache: TextCache | None = None
     anchor: Anchor | None = None
+    glosses: Glosses | None = None
     teacher: Teacher | None = None
 
 

@@ -14,6 +14,7 @@ from pretrain.replay import Replay
 from pretrain.robust import attack, roughen
 from pretrain.schedule import ramp
 from pretrain.state import Inputs, TrainConfig, TrainState
+from pretrain.style_mixing import mixed
 
 
 def backward(state: TrainState, pairs: Pairs, config: TrainConfig, inputs: Inputs) -> dict[str, Tensor]:
@@ -31,24 +32,37 @@ def backward(state: TrainState, pairs: Pairs, config: TrainConfig, inputs: Input
     text, positive, texts = _texts(state, pairs, config, inputs)
     seen = _harm(state, clean, text.detach(), positive, config, inputs, rng)
     encode = _encoder(model, config, inputs)
+    if config.mix_styles:
+        encode = mixed(encode, model.visual, config.mix_styles)
     images = Replay(encode, seen.split(config.chunk or len(seen)))
     image = processes.gather(images.output[:, -text.shape[1] :])
     losses = {config.loss: _pair_loss(model, image, text, positive, config)}
-    weights = {config.loss: 1.0, "classes": config.classes, "distil": config.distil, "teacher": config.teacher_weight}
-    if inputs.anchor is not None and config.classes:
-        losses["classes"] = inputs.anchor.class_loss(model.visual.head, model.text.proj, model.logit_scale.exp(), rng)
-    if inputs.anchor is not None and config.distil:
-        features = images.output[:, : -text.shape[1]]
-        losses["distil"] = inputs.anchor.distil_loss(features, inputs.normalise(clean))
+    losses |= _keeping(model, images.output[:, : -text.shape[1]], clean, config, inputs, rng)
     if inputs.teacher is not None:
         pair = image, text[: len(image)], model.logit_scale.exp()
         losses["teacher"] = inputs.teacher.loss(*pair, clean, pairs.texts, config.chunk)
+    weights = {config.loss: 1.0, "teacher": config.teacher_weight}
+    weights |= {"classes": config.classes, "glosses": config.glosses, "distil": config.distil}
     total = sum(weights[name] * loss for name, loss in losses.items())
     total.backward()
     images.backward()
     if texts is not None:
         texts.backward()
     return {name: loss.detach() for name, loss in (losses | {"total": total}).items()}
+
+
+def _keeping(
+    model: nn.Module, features: Tensor, clean: Tensor, config: TrainConfig, inputs: Inputs, rng: torch.Generator
+) -> dict[str, Tensor]:
+    """The losses that keep ImageNet. features (N, F): before the head, of the views that were trained on."""
+    found = {}
+    if inputs.anchor is not None and config.classes:
+        found["classes"] = inputs.anchor.class_loss(model.visual.head, model.text.proj, model.logit_scale.exp(), rng)
+    if inputs.glosses is not None:
+        found["glosses"] = inputs.glosses.loss(model.visual.head, model.text.proj, model.logit_scale.exp(), rng)
+    if inputs.anchor is not None and config.distil:
+        found["distil"] = inputs.anchor.distil_loss(features, inputs.normalise(clean))
+    return found
 
 
 def _dice(config: TrainConfig, step: int, rank: int) -> torch.Generator:

@@ -25,6 +25,7 @@ TEMPLATES = {
     "painting": ("a painting of {}", "{}", "a picture of {}"),
     "render": ("a 3d render of {}", "{}", "a rendering of {}", "a 3d model of {}"),
     "cartoon": ("a cartoon of {}", "{}", "a drawing of {}"),
+    "line drawing": ("a line drawing of {}", "{}", "line art of {}", "a drawing of {}", "a colouring page of {}"),
     "texture": ("a texture of {}", "{}", "a background of {}"),
     "scene": ("a picture of {}", "{}", "a drawing of {}", "an illustration of {}"),
 }

@@ -23,6 +23,7 @@ from pretrain.data.split import held_names
 VARIANTS = {
     "emoji": 1.3,
     "icons": 1,
+    "outlines": 2,
     "stamps": 8,
     "clipart": 2.2,
     "art4apps": 4,

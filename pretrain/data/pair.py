@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-MEDIA = ("photo", "drawing", "emoji", "clip art", "icon", "painting", "render", "cartoon", "texture", "scene")
+MEDIA = (
+    *("photo", "drawing", "emoji", "clip art", "icon", "painting", "render", "cartoon", "line drawing", "texture"),
+    "scene",
+)
 
 
 @dataclass(frozen=True, slots=True)

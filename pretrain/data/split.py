@@ -38,14 +38,14 @@ def task_of(pair: Pair) -> str:
 
     "photos": photographs of names of which no photograph was trained on; drawings of the name may have been.
     "style": a drawing style never trained on, of concepts that were. "style-concepts": that style, and concepts
-    never trained on.
+    never trained on. One such style is for the test, another for choosing settings.
     "concepts": styles that were trained on, of names that were not, in any source; a longer name may contain the
     held one.
     """
     if pair.style == "gcompris":
         return "photos"
     seen = side_of_concept(pair.concept) == "train"
-    if pair.held == "test":
+    if pair.held:
         return "style" if seen else "style-concepts"
     return "concepts"
 

@@ -19,6 +19,7 @@ from pretrain.data.pair import Pair
 SOURCES = {
     "emoji": "pretrain.data.sources.emoji",
     "icons": "pretrain.data.sources.icons",
+    "outlines": "pretrain.data.sources.outlines",
     "stamps": "pretrain.data.sources.stamps",
     "clipart": "pretrain.data.sources.clipart",
     "art4apps": "pretrain.data.sources.art4apps",

@@ -1,0 +1,105 @@
+"""Style mixing, and glosses that keep a text tower's ImageNet: what the trainer does beside the contrastive loss."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from test_pretrain_settings import LARGE, steps_of
+from tiny_clip import BERT, CONFIG, MODEL, rng
+from torch import nn
+
+from clipguide.errors import UserError
+from clipguide.models.clip import build_network
+from pretrain.anchor import HELD_CLASSES
+from pretrain.glosses import Glosses, regress, wordnet_glosses
+from pretrain.style_mixing import mix, mixed
+
+
+def statistics(maps):
+    return maps.mean((2, 3)), maps.std((2, 3), correction=0)
+
+
+def test_mixing_leaves_the_forms_and_lends_mean_and_deviation():
+    torch.manual_seed(0)
+    looks = torch.tensor([0.0, 10.0, 20.0, 30.0])
+    maps = torch.randn(4, 3, 9, 9, generator=rng()) * (1 + looks.view(4, 1, 1, 1)) + looks.view(4, 1, 1, 1)
+    assert torch.allclose(mix(maps, 0.0), maps, rtol=1e-4)
+    made = mix(maps, 1.0)
+    for one, other in zip(made, maps, strict=True):
+        flat = torch.stack([one.flatten(1), other.flatten(1)])
+        assert torch.allclose(F.normalize(flat[0] - flat[0].mean(1, keepdim=True)),
+                              F.normalize(flat[1] - flat[1].mean(1, keepdim=True)), atol=1e-4)  # fmt: skip
+    (means, deviations), (old_means, old_deviations) = statistics(made), statistics(maps)
+    assert ((means - old_means).abs().amax(1) > 1).any() and ((deviations - old_deviations).abs().amax(1) > 1).any()
+    assert means.min() >= old_means.min() - 1e-3 and means.max() <= old_means.max() + 1e-3
+
+
+class Tower(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer1 = nn.Conv2d(3, 4, 1)
+
+    def forward(self, images):
+        return self.layer1(images)
+
+
+def test_mixing_goes_with_its_encoder_and_leaves_the_tower_as_it_was():
+    tower, images = Tower(), torch.rand(6, 3, 5, 5, generator=rng()) * torch.arange(6).view(6, 1, 1, 1)
+    plain, blend = tower(images), mixed(tower, tower, 1.0)
+    torch.manual_seed(3)
+    first = blend(images)
+    torch.manual_seed(3)
+    assert torch.equal(first, blend(images)) and not torch.allclose(first, plain)
+    assert torch.equal(tower(images), plain) and not tower.layer1._forward_hooks
+    with pytest.raises(UserError, match="EfficientNets and CLIP's ResNets"):
+        mixed(tower, nn.Conv2d(3, 4, 1), 1.0)
+
+
+def test_a_training_with_mixed_styles_is_another_one():
+    def losses(share):
+        torch.manual_seed(0)
+        model = build_network(MODEL | {"vision_cfg": LARGE | {"image_size": 32}}, BERT).eval()
+        config = replace(CONFIG, steps=2, sizes=(32,), radius=0.0, mix_styles=share)
+        return [step.losses for step in steps_of(config, model)[0]]
+
+    assert losses(0.0) != losses(1.0) == losses(1.0)
+
+
+def test_kernel_regression_passes_near_its_points_and_bends():
+    angle = torch.linspace(0, 3, 20)
+    inputs, targets = torch.stack([angle.cos(), angle.sin()], 1), (3 * angle).sin()[:, None]
+    curve = regress(inputs, targets, gamma=4.0, penalty=1e-4)
+    between = (angle[1:] + angle[:-1]) / 2
+    told = curve(torch.stack([between.cos(), between.sin()], 1) * 7)  # lengths do not matter
+    assert (told - (3 * between).sin()[:, None]).abs().max() < 0.05
+
+
+def glosses(hidden=6, features=8):
+    rows = F.normalize(torch.randn(800, features, generator=rng(1)))
+    vectors = torch.randn(30, hidden, generator=rng(2))
+    aims = F.normalize(vectors @ torch.randn(hidden, features, generator=rng(3)))
+    return Glosses(vectors, aims, rows, torch.ones(features))
+
+
+def test_the_gloss_loss_is_least_where_the_heads_agree_with_the_teacher():
+    told, scale = glosses(), torch.tensor(15.0)
+
+    def head(features):
+        return features - told.mean
+
+    def text_map(vectors):
+        return told.aims[(vectors[:, None] == told.vectors).all(2).int().argmax(1)]
+
+    agreeing = told.loss(head, text_map, scale, rng())
+    turned = told.loss(head, lambda vectors: -text_map(vectors), scale, rng())
+    assert agreeing < 1e-5 < 1 < turned
+
+
+def test_taught_glosses_hold_none_of_the_classes_that_are_kept_back():
+    from timm.data import ImageNetInfo
+
+    info, told = ImageNetInfo("imagenet-1k"), set(wordnet_glosses())
+    described = [info.index_to_description(index, detailed=True).replace(": ", ", ", 1) for index in range(1000)]
+    assert len(told) > 11_000 and not told & {described[index] for index in HELD_CLASSES}
+    assert len(told & set(described)) > 700
