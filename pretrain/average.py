@@ -24,7 +24,10 @@ def average(folders: Sequence[Path]) -> nn.Module:
         raise UserError(f"an average needs two CLIP folders or more; {len(folders)} was given")
     first = open_folder(folders[0]).model
     total = first.state_dict()
+    sees = read_config(folders[0])["preprocess_cfg"]
     for folder in folders[1:]:
+        if read_config(folder)["preprocess_cfg"] != sees:
+            raise UserError(f"{folder} sees pictures otherwise than {folders[0]}; average runs from one start")
         other = open_folder(folder).model.state_dict()
         unlike = sorted(name for name in total.keys() | other.keys() if _shape(total, name) != _shape(other, name))
         if unlike:

@@ -152,3 +152,21 @@ def test_names_that_are_no_utf_8(call, tmp_path):
     made = facts(call(*LINE, "--init", name, "--out", "caf\udce8.png"))
     assert images.metadata(tmp_path / made["pictures"][0])["settings"]["init"] == str(tmp_path / name)
     assert runs.Run(tmp_path / made["run"]).recipe["settings"]["init"] == str(tmp_path / name)
+
+
+def test_a_run_that_ended_where_its_copy_could_not_be_written_is_brought_there(call, monkeypatch, tmp_path):
+    (tmp_path / "there").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(Watch, "__exit__", lambda self, *given: (tmp_path / "there").rmdir() if self.newest else None)
+        code, _, err = call(*LINE, "--out", "there/fox.png")
+    assert code == 2 and "there" in err and err.count("\n") == 1
+    (run,) = (tmp_path / "outputs").iterdir()
+    assert runs.Run(run).finished
+    code, _, err = call("resume", run, "--json")
+    assert code == 2 and "is no folder that can be written" in err  # and says so again
+    (tmp_path / "there").mkdir()
+    done = facts(call("resume", run, "--json"))
+    assert done["pictures"] == [str(tmp_path / "there/fox.png")] and (done["finished"], done["steps"]) == (True, 4)
+    assert (tmp_path / "there/fox.png").read_bytes() == (run / "picture.png").read_bytes()
+    code, _, err = call("resume", run)
+    assert code == 2 and "is finished; clipguide rerun" in err

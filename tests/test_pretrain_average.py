@@ -25,10 +25,20 @@ def test_the_mean_of_two_networks_is_written_and_opens(folders, tmp_path):
     assert (tmp_path / "same" / WEIGHTS).read_bytes() == (second / WEIGHTS).read_bytes()
 
 
-@pytest.mark.parametrize("other, said", [("wider", "another network"), ("", "two CLIP folders"), ("none", "none")])
+@pytest.mark.parametrize(
+    "other, said",
+    [
+        ("wider", "another network"),
+        ("dim", "sees pictures otherwise"),
+        ("", "two CLIP folders"),
+        ("none", "none"),
+    ],
+)
 def test_what_cannot_be_averaged_is_one_line_and_nothing_is_written(folders, tmp_path, capsys, other, said):
     wide = CONFIG | {"embed_dim": 8}
     write_folder(tmp_path / "wider", build_network(wide, BERT), wide, PREPROCESS, folders[0] / "tokenizer.json")
+    dim = PREPROCESS | {"mean": [0.1, 0.1, 0.1]}
+    write_folder(tmp_path / "dim", open_folder(folders[1]).model, CONFIG, dim, folders[0] / "tokenizer.json")
     given = [str(folders[0]), *([str(tmp_path / other)] if other else [])]
     assert main(["average", *given, "--out", str(tmp_path / "mean")]) == 2
     error = capsys.readouterr().err

@@ -13,6 +13,7 @@ from PIL import Image
 from clipguide.errors import UserError
 from pretrain.cli import main
 from pretrain.data.balance import balance, balance_shards, queries_of, read_queries
+from pretrain.data.index import carried
 from pretrain.data.overlap import overlap
 from pretrain.data.shards import read_shards, write_shard
 
@@ -113,6 +114,12 @@ def test_a_balanced_build_keeps_the_licences_of_its_index(tmp_path: Path) -> Non
     assert index["samples"]["train"] == 2 and index["sources"] == {"emoji test": 3, "emoji train": 2}
     balance_shards(tmp_path / "all/train", tmp_path / "part", ["dog"], 2, 1, 0)
     assert json.loads((tmp_path / "part/index.json").read_text())["licences"] == {"emoji": licences["emoji"]}
+
+
+def test_samples_without_an_index_tell_their_licences_under_either_spelling(tmp_path: Path) -> None:
+    given = [{"source": "mine", key: name} for key, name in (("licence", "MIT"), ("license", "CC0-1.0"), ("x", "y"))]
+    index = carried(tmp_path, [("train", described) for described in given])
+    assert index["licences"] == {"mine": {"MIT": 1, "CC0-1.0": 1, "unknown": 1}}
 
 
 def test_overlap_by_a_clip_finds_what_a_thumbnail_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,31 +107,30 @@ def make(ordered: Order, run: runs.Run | None = None) -> int:
                 with suppress(OSError):  # other runs lie there by now
                     ordered.output.runs.rmdir()
         raise
-    return _report(ordered, run, watch)
+    step, seconds = watch.newest.step, round(watch.newest.seconds, 2)
+    return _report(ordered, run, {"score": watch.newest.score, "seconds": seconds, "steps": step.index})
 
 
-def _report(ordered: Order, run: runs.Run, watch: Watch) -> int:
-    newest = watch.newest
+def deliver(ordered: Order, run: runs.Run) -> int:
+    """Brings a run that has ended to where it could not be written when it did.  Returns the exit code."""
+    entry = run.log()[-1]
+    return _report(ordered, run, {"score": entry["score"], "seconds": entry["seconds"], "steps": entry["step"]})
+
+
+def _report(ordered: Order, run: runs.Run, facts: dict[str, Any]) -> int:
     name = runs.slug(runs.title(ordered.planned.texts))
     pictures, film = ordered.delivery.write(run, name, film=ordered.wants_video)
-    if newest.step.last:
+    if run.finished:
         delivery.forget(run)
     else:
         ordered.delivery.remember(run, [*(pictures if ordered.output.out else ()), *([film] if film else ())])
-    facts = {
-        "finished": newest.step.last,
-        "pictures": [str(path) for path in pictures],
-        "run": str(run.folder),
-        "score": newest.score,
-        "seconds": round(newest.seconds, 2),
-        "steps": newest.step.index,
-        "video": film and str(film),
-    }
+    facts |= {"finished": run.finished, "run": str(run.folder), "video": film and str(film)}
+    facts["pictures"] = [str(path) for path in pictures]
     if ordered.as_json:
-        print(json.dumps(facts))
+        print(json.dumps(facts, sort_keys=True))
     else:
         _say(facts)
-    return 0 if newest.step.last else 130
+    return 0 if run.finished else 130
 
 
 def _say(facts: Mapping[str, Any]) -> None:

@@ -25,8 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser, words: Sequence[str]) -> None
 def run(args: argparse.Namespace) -> int:
     begun = Run(args.run)
     planned = api.plan_again(begun.recipe)
-    if begun.finished:
-        raise UserError(f"{args.run} is finished; clipguide rerun {begun.picture} makes it again")
     kept, left = delivery.recall(begun)
+    if begun.finished and not (kept or left):
+        raise UserError(f"{args.run} is finished; clipguide rerun {begun.picture} makes it again")
     output = validate(Output, {**kept, **split(flags.gather(args, [Output]), [Output])[0]})
-    return pictures.make(pictures.Order(planned, output, args.json, left), begun)
+    ordered = pictures.Order(planned, output, args.json, left)
+    return pictures.deliver(ordered, begun) if begun.finished else pictures.make(ordered, begun)

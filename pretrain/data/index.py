@@ -39,7 +39,8 @@ def carried(folder: Path, samples: Iterable[tuple[str, Mapping[str, Any]]]) -> d
     totals, licences = Counter[str](), dict[str, Counter[str]]()
     for side, told in samples:
         totals.update(labels(side, told))
-        licences.setdefault(str(told.get("source")), Counter())[str(told.get("licence") or "unknown")] += 1
+        licence = str(told.get("licence") or told.get("license") or "unknown")
+        licences.setdefault(str(told.get("source")), Counter())[licence] += 1
     before = read_index(folder)
     known = before.get("licences", {})
     return before | counted(totals) | {"licences": {source: known.get(source, licences[source]) for source in licences}}
