@@ -28,6 +28,7 @@ from pretrain.models import embed_texts, normalise
 from pretrain.pairs import Pairs, TextCache
 from pretrain.sharding import shard
 from pretrain.state import Inputs, NotFinite, TrainConfig, TrainState, TrainStep, start
+from pretrain.style_mixing import stages_of
 from pretrain.towers import compile_stacks
 from pretrain.train import train
 from pretrain.watch import Watch
@@ -91,8 +92,9 @@ def main(arguments: list[str]) -> int:
     options, config = parse(arguments)
     if options.wandb:
         import_wandb()
-    if options.shard and options.compile:
-        raise UserError("--shard and --compile do not go together; leave one out")
+    for other, given in (("--shard", options.shard), ("--mix-styles", config.mix_styles)):
+        if options.compile and given:
+            raise UserError(f"{other} and --compile do not go together; leave one out")
     torch.set_num_threads(options.threads)
     processes.join(options.device)
     try:
@@ -119,6 +121,8 @@ def _run(options: argparse.Namespace, config: TrainConfig) -> None:
     folder = Models("cpu").checkpoint(options.start, "clip")
     begun = open_start(folder, config.frozen_norms)
     _check_sizes(begun.opened, config.sizes)
+    if config.mix_styles:
+        stages_of(begun.opened.model.visual)
     model = begun.opened.model.to(options.device)
     if options.shard:
         shard(model, text=not config.lock_text)

@@ -23,9 +23,7 @@ def mixed(encode: Callable[[Tensor], Tensor], visual: nn.Module, share: float) -
 
     visual: the image tower that `encode` runs. Errors: UserError for a tower without these stages.
     """
-    stages = [stage for name, stage in visual.named_modules() if name in STAGES]
-    if not stages:
-        raise UserError("--mix-styles is for EfficientNets and CLIP's ResNets; leave it out for other image towers")
+    stages = stages_of(visual)
 
     def run(images: Tensor) -> Tensor:
         hooks = [stage.register_forward_hook(lambda module, given, maps: mix(maps, share)) for stage in stages]
@@ -36,6 +34,14 @@ def mixed(encode: Callable[[Tensor], Tensor], visual: nn.Module, share: float) -
                 hook.remove()
 
     return run
+
+
+def stages_of(visual: nn.Module) -> list[nn.Module]:
+    """Where styles are mixed. Errors: UserError for a tower without such stages."""
+    stages = [stage for name, stage in visual.named_modules() if name in STAGES]
+    if not stages:
+        raise UserError("--mix-styles is for EfficientNets and CLIP's ResNets; leave it out for other image towers")
+    return stages
 
 
 def mix(maps: Tensor, share: float) -> Tensor:

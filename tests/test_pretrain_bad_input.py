@@ -83,7 +83,16 @@ BAD = {
     "no threads": (train("--threads", "0"), "--threads 0: give 1 or more"),
     "unknown device": (train("--device", "gpu"), "--device gpu is not here"),
     "stages that are no expression": (train("--still", "("), "--still (: no regular expression (missing )"),
-    "class rows for other towers": (train("--classes", "1"), "--classes and --distil need clip-mini's towers"),
+    "class rows for other towers": (train("--classes", "1"), "--glosses and --distil need clip-mini's towers"),
+    "glosses for other towers": (train("--glosses", "1"), "--glosses and --distil need clip-mini's towers"),
+    "looks of a tower without stages": (
+        train("--mix-styles", "0.5", start="clip-mini-b"),
+        "--mix-styles is for EfficientNets and CLIP's ResNets; leave it out",
+    ),
+    "looks in compiled stages": (
+        train("--mix-styles", "0.5", "--compile", start="resnet"),
+        "--mix-styles and --compile do not go together; leave one out",
+    ),
     "old logits of another tower": (train("--distil", "1", start="clip-mini-b"), "EfficientNet-Lite0 and a BERT; "),
     "recomputing where nothing can": (train("--checkpointing", start="resnet"), "--checkpointing: the image tower of"),
     "chunks before live norms": (
