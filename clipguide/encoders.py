@@ -100,6 +100,18 @@ def read_judges(names: str) -> list[tuple[str, float, float]]:
     return judges
 
 
+def rename_judges(names: str, rename: Callable[[str], str]) -> str:
+    """The same setting with other names; where these would be read otherwise (a comma in a path), it stays as it is."""
+    judges = [(rename(name), weight, since) for name, weight, since in read_judges(names)]
+    parts = [part.strip() for part in names.split(",")]
+    olds = [name for name, _, _ in read_judges(names)]
+    told = ",".join(new + part[len(old) :] for part, old, (new, _, _) in zip(parts, olds, judges, strict=True))
+    try:
+        return told if read_judges(told) == judges else names
+    except UserError:
+        return names
+
+
 def first(judges: Sequence[Judge]) -> ClipEncoder:
     """The encoder that looks where one has to, as for what is salient in a photo: the first that need not wait."""
     return next(judge.encoder for judge in judges if not judge.since)

@@ -15,13 +15,13 @@ from torch import Tensor
 from clipguide import hashtags, images
 from clipguide.brief import Brief, parse_prompts, placed, told
 from clipguide.core import Step
-from clipguide.encoders import read_judges
+from clipguide.encoders import read_judges, rename_judges
 from clipguide.errors import UserError
 from clipguide.methods import DEFAULT, METHODS, table
 from clipguide.models import upscaler
 from clipguide.options import Common, Guided, Settings, split, validate
 from clipguide.scores import Scorer
-from clipguide.weights import VGG, Models
+from clipguide.weights import VGG, Models, absolute
 
 # settings that name a network -> its kind; those of `clip` are judges, several may be
 NETWORKS = {"mask_clip": "clip", "features": "clip", "vqgan": "vqgan", "forward": "forward", "restyler": "restyler"}
@@ -119,7 +119,11 @@ def _placed(settings: Settings) -> Any:
     for name, path in paths.items():
         if not path.exists():
             raise UserError(f"--{name.replace('_', '-')} {path} is not there; give one that exists")
-    return settings.model_copy(update=paths) if paths else settings
+    networks = {name: absolute(value) for name, value in settings if name in NETWORKS and value}
+    if isinstance(settings, Guided):
+        networks["clip"] = rename_judges(settings.clip, absolute)
+    update = {name: value for name, value in {**paths, **networks}.items() if value != getattr(settings, name)}
+    return settings.model_copy(update=update) if update else settings
 
 
 def _check_upscaling(common: Common, restyles: bool) -> None:

@@ -114,6 +114,16 @@ def kept() -> dict[str, Checkpoint]:
     return read_manifest(folder) if (folder / MANIFEST).is_file() else {}
 
 
+def absolute(name: str) -> str:
+    """The name of a network as it means the same in every folder: a path, or the file of MODEL/FILE, made absolute."""
+    model, slash, file = name.partition("/")
+    if name == VGG or name in known():
+        return name
+    if Path(name).expanduser().exists():
+        return str(Path(name).expanduser().absolute())
+    return f"{model}/{Path(file).absolute()}" if slash and Path(file).is_file() else name
+
+
 def may_keep(name: str) -> bool:
     """Whether a trained network may be called so: a plain word that is no bundled one's name."""
     return bool(re.fullmatch(r"\w[\w.-]*", name)) and name not in read_manifest(checkpoints_folder())

@@ -114,3 +114,18 @@ def test_bad_values_are_refused_with_the_plan_alone(values, said):
     with pytest.raises(UserError, match=said) as error:
         api.plan([values.pop("text", "a castle")], values.pop("method", None), values)
     assert "\n" not in str(error.value)
+
+
+def test_networks_of_a_folder_mean_the_same_everywhere(tmp_path, monkeypatch):
+    for name in ("my-clip", "clip-mini", "a,b/other"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "weights.pt").touch()
+    monkeypatch.chdir(tmp_path)
+    given = {"clip": "my-clip:0.5, clip-mini@0.2,ViT-B-32/weights.pt:2,ViT-B-32/openai", "size": "32"}
+    recipe = api.plan(["a fox"], "vqgan", given | {"vqgan": "my-clip"}).recipe["settings"]
+    here = str(tmp_path)
+    assert recipe["clip"] == f"{here}/my-clip:0.5,clip-mini@0.2,ViT-B-32/{here}/weights.pt:2,ViT-B-32/openai"
+    assert recipe["vqgan"] == f"{here}/my-clip"
+    assert api.plan(["a fox"], "pixels").recipe["settings"]["clip"] == "clip-mini"
+    monkeypatch.chdir(tmp_path / "a,b")  # a path that the setting cannot hold
+    assert api.plan(["a fox"], "pixels", {"clip": "other"}).recipe["settings"]["clip"] == "other"
