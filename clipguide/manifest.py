@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,13 +83,16 @@ def outcome(entry: Mapping[str, Any]) -> Outcome:
 def read(path: Path) -> list[dict[str, Any]]:
     """What counts of every job.  UserError for a file that is no manifest."""
     try:
-        *whole, cut = path.read_bytes().split(b"\n")  # a kill or a full disk may leave the last line half written
+        *whole, last = path.read_bytes().split(b"\n")
+        with suppress(ValueError):  # a kill or a full disk may leave the last line half written
+            json.loads(last)
+            whole.append(last)
         entries = [json.loads(line) for line in whole]
         for entry in entries:
             if entry["state"] not in STATES or not isinstance(entry["name"], str):
                 raise ValueError("a state")
             outcome(entry)
-        if not whole and cut:
+        if not whole and last:
             raise ValueError("no whole line")
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"{path} is no manifest of a batch ({error!r}); move it away, or give another --out") from None

@@ -114,6 +114,8 @@ def test_a_line_of_the_manifest_that_was_cut_short_counts_for_nothing(tmp_path, 
         next(results), next(results)
     told = path.read_bytes()
     assert told.count(b"\n") == 3 + 2, "a line is added as each is over"
+    path.write_bytes(told[:-1])  # whole, but for the end of the line that an editor may take away
+    assert [entry["state"] for entry in lines(tmp_path / "out").values()] == ["done", "done", "waiting"]
     path.write_bytes(told[:-5])
     assert [entry["state"] for entry in lines(tmp_path / "out").values()] == ["done", "waiting", "waiting"]
     assert list(states(make(wanted, tmp_path / "out", crew)).values()) == ["skipped", "done", "done"]
