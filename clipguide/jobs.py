@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from clipguide import hashtags
+from clipguide.encoders import rename_judges
 from clipguide.errors import UserError
 from clipguide.methods import DEFAULT
 from clipguide.plans import Plan, method, plan
@@ -165,9 +166,12 @@ def _checked(job: Job, digest: Callable[[Path], str], find: Callable[[str, str],
     except UserError as error:
         raise UserError(f"{job.where}: {error}" if job.where else str(error)) from None
     pictures = [prompt.image.absolute() for prompt in planned.brief.prompts if prompt.image is not None]
-    inputs = {str(path): digest(path) for path in [*files.values(), *pictures]}
+    networks = [Path(name) for name, _ in planned.networks if Path(name).is_absolute()]
+    inputs = {str(path): digest(path) for path in [*files.values(), *pictures, *networks]}
     settings = planned.recipe["settings"] | {name: str(path) for name, path in files.items()}
-    content = settings | {name: inputs[str(path)] for name, path in files.items()}
+    content = {name: inputs.get(value, value) if isinstance(value, str) else value for name, value in settings.items()}
+    if "clip" in content:
+        content["clip"] = rename_judges(content["clip"], lambda name: inputs.get(name, name))
     texts = [title([text]) for text in planned.texts]
     told = [planned.method, texts, content, [inputs[str(path)] for path in pictures]]
     key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

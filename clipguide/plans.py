@@ -119,7 +119,7 @@ def _placed(settings: Settings) -> Any:
     for name, path in paths.items():
         if not path.exists():
             raise UserError(f"--{name.replace('_', '-')} {path} is not there; give one that exists")
-    networks = {name: absolute(value) for name, value in settings if name in NETWORKS and value}
+    networks = {name: absolute(value, NETWORKS[name]) for name, value in settings if name in NETWORKS and value}
     if isinstance(settings, Guided):
         networks["clip"] = rename_judges(settings.clip, absolute)
     update = {name: value for name, value in {**paths, **networks}.items() if value != getattr(settings, name)}

@@ -12,6 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,14 +115,18 @@ def kept() -> dict[str, Checkpoint]:
     return read_manifest(folder) if (folder / MANIFEST).is_file() else {}
 
 
-def absolute(name: str) -> str:
+def absolute(name: str, kind: str = "clip") -> str:
     """The name of a network as it means the same in every folder: a path, or the file of MODEL/FILE, made absolute."""
     model, slash, file = name.partition("/")
-    if name == VGG or name in known():
+    entry = known().get(name)
+    if name == VGG or (entry is not None and entry.kind == kind):
         return name
-    if Path(name).expanduser().exists():
-        return str(Path(name).expanduser().absolute())
-    return f"{model}/{Path(file).absolute()}" if slash and Path(file).is_file() else name
+    with suppress(OSError, RuntimeError, ValueError):  # what can be no path is refused where networks are found
+        if Path(name).expanduser().exists():
+            return str(Path(name).expanduser().absolute())
+        if slash and Path(file).is_file():
+            return f"{model}/{Path(file).absolute()}"
+    return name
 
 
 def may_keep(name: str) -> bool:

@@ -63,13 +63,15 @@ def regress(inputs: Tensor, targets: Tensor, gamma: float, penalty: float) -> Ca
     def kernel(others: Tensor) -> Tensor:
         return torch.exp(gamma * (2 * F.normalize(others) @ inputs.T - 2))
 
-    eye = torch.eye(len(inputs), dtype=torch.float64, device=inputs.device)
-    weights = torch.linalg.solve(kernel(inputs).double() + penalty * eye, targets.double()).to(targets)
+    eye = torch.eye(len(inputs), dtype=torch.float64)  # on the CPU: not every device has doubles
+    weights = torch.linalg.solve(kernel(inputs).cpu().double() + penalty * eye, targets.cpu().double()).to(targets)
     return lambda others: kernel(others) @ weights
 
 
 def wordnet_glosses() -> Sequence[str]:
-    """Names and gloss of the 12 thousand synsets of ImageNet's most frequent classes, without HELD_CLASSES."""
+    """Names and gloss of the 12 thousand synsets of ImageNet's most frequent classes, without HELD_CLASSES; kinds of
+    these, and what they are kinds of, stay.
+    """
     from clipguide.ops.vision_import import import_torchvision
 
     import_torchvision()

@@ -92,9 +92,9 @@ def main(arguments: list[str]) -> int:
     options, config = parse(arguments)
     if options.wandb:
         import_wandb()
-    for other, given in (("--shard", options.shard), ("--mix-styles", config.mix_styles)):
-        if options.compile and given:
-            raise UserError(f"{other} and --compile do not go together; leave one out")
+    for one, other in (("--shard", "--compile"), ("--mix-styles", "--compile"), ("--mix-styles", "--checkpointing")):
+        if all((vars(options) | vars(config))[name[2:].replace("-", "_")] for name in (one, other)):
+            raise UserError(f"{one} and {other} do not go together; leave one out")
     torch.set_num_threads(options.threads)
     processes.join(options.device)
     try:

@@ -98,6 +98,8 @@ class TrainConfig:
             for name in names:
                 if not allows(getattr(self, name)):
                     raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: give {said}")
+        if (self.classes or self.glosses) and not self.lock_text:
+            raise UserError("--classes and --glosses need --lock-text: they read the words' vectors once")
         if not self.sizes or min(self.sizes) < 8:
             raise UserError(f"--sizes {','.join(map(str, self.sizes))}: give sides of at least 8 px")
         try:

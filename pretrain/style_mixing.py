@@ -38,21 +38,23 @@ def mixed(encode: Callable[[Tensor], Tensor], visual: nn.Module, share: float) -
 
 def stages_of(visual: nn.Module) -> list[nn.Module]:
     """Where styles are mixed. Errors: UserError for a tower without such stages."""
-    stages = [stage for name, stage in visual.named_modules() if name in STAGES]
+    stages = [
+        stage for name, stage in visual.named_modules() if name in STAGES and isinstance(stage, nn.Sequential)
+    ]  # a ViT's blocks bear the same names
     if not stages:
         raise UserError("--mix-styles is for EfficientNets and CLIP's ResNets; leave it out for other image towers")
     return stages
 
 
 def mix(maps: Tensor, share: float) -> Tensor:
-    """maps (N, C, H, W): in a `share` of them mean and deviation of each channel are moved towards another's. No
-    gradient flows through the statistics.
+    """maps (N, C, H, W): in a `share` of them mean and deviation of each channel are moved towards another's, of the
+    same chunk. No gradient flows through the statistics; the other maps stay as they are.
     """
     count = len(maps)
     mean = maps.detach().mean((2, 3), keepdim=True)
     deviation = (maps.detach().var((2, 3), keepdim=True, correction=0) + 1e-6).sqrt()
     other = torch.randperm(count).to(maps.device)
     kept = torch.distributions.Beta(CONCENTRATION, CONCENTRATION).sample((count, 1, 1, 1))
-    kept = torch.where(torch.rand(count, 1, 1, 1) < share, kept, 1.0).to(maps)
+    moved, kept = (torch.rand(count, 1, 1, 1) < share).to(maps.device), kept.to(maps)
     new_mean, new_deviation = (kept * own + (1 - kept) * own[other] for own in (mean, deviation))
-    return (maps - mean) / deviation * new_deviation + new_mean
+    return torch.where(moved, (maps - mean) / deviation * new_deviation + new_mean, maps)

@@ -49,7 +49,8 @@ class Watch:
         """R@1 of picture to caption, by the weights of this step.
 
         How it misleads: it chooses among these few captions alone, and they come from the same sources and composing
-        as the training pairs.  Good for watching one run, not for comparing data sets.
+        as the training pairs, but for a style that is kept for choosing, where the build has one.  Good for watching
+        one run, not for comparing data sets.
         """
         model, device = state.model, state.model.logit_scale.device
         training = model.training

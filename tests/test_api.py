@@ -129,3 +129,12 @@ def test_networks_of_a_folder_mean_the_same_everywhere(tmp_path, monkeypatch):
     assert api.plan(["a fox"], "pixels").recipe["settings"]["clip"] == "clip-mini"
     monkeypatch.chdir(tmp_path / "a,b")  # a path that the setting cannot hold
     assert api.plan(["a fox"], "pixels", {"clip": "other"}).recipe["settings"]["clip"] == "other"
+    assert api.plan(["a fox"], "vqgan", {"vqgan": "~nobody42/x"}).recipe["settings"]["vqgan"] == "~nobody42/x"
+    assert api.plan(["a fox"], "pixels", {"clip": "x" * 300}).recipe["settings"]["clip"] == "x" * 300
+
+
+def test_a_folder_called_like_a_network_of_another_kind_is_the_folder(tmp_path, monkeypatch):
+    (tmp_path / "vqgan-mini").mkdir()
+    monkeypatch.chdir(tmp_path)
+    settings = api.plan(["a fox"], "vqgan", {"clip": "vqgan-mini", "vqgan": "vqgan-mini"}).recipe["settings"]
+    assert (settings["clip"], settings["vqgan"]) == (str(tmp_path / "vqgan-mini"), "vqgan-mini")

@@ -57,6 +57,20 @@ def test_a_job_is_the_same_wherever_its_files_lie(tmp_path, monkeypatch):
     assert keys[0] == keys[1]
 
 
+def test_a_job_is_another_one_with_another_network_and_not_with_another_place_of_it(tmp_path, monkeypatch):
+    keys = []
+    for folder, weights in (("one", "a"), ("two", "a"), ("three", "b")):
+        paths = photos(tmp_path / folder, 1)
+        (tmp_path / folder / "my-clip").mkdir()
+        (tmp_path / folder / "my-clip/weights").write_text(weights)
+        monkeypatch.chdir(tmp_path / folder)
+        settings = {"clip": "my-clip:0.5", "mask_text": "a fox", "mask_clip": "my-clip"}
+        (task,) = jobs.check(grid(paths, ["a fox"], **settings))
+        assert task.settings["clip"] == f"{tmp_path / folder / 'my-clip'}:0.5"
+        keys.append(task.key)
+    assert keys[0] == keys[1] != keys[2]
+
+
 def test_yaml_is_a_grid_or_rows(tmp_path):
     photos(tmp_path / "in", 2)
     path = tmp_path / "jobs.yaml"

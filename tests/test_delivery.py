@@ -9,6 +9,7 @@ from tiny_line import TINY, facts
 
 from clipguide import images, runs, video
 from clipguide.commands.progress import Watch
+from clipguide.errors import UserError
 
 pytestmark = [  # imageio-ffmpeg does not close the pipes of the processes that it starts
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -170,3 +171,22 @@ def test_a_run_that_ended_where_its_copy_could_not_be_written_is_brought_there(c
     assert (tmp_path / "there/fox.png").read_bytes() == (run / "picture.png").read_bytes()
     code, _, err = call("resume", run)
     assert code == 2 and "is finished; clipguide rerun" in err
+
+
+def test_what_was_written_before_a_failure_keeps_its_place(call, monkeypatch, tmp_path):
+    def fails(*given, **more):
+        raise UserError("no room for a film")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(video, "write", fails)
+        code, _, err = call(*LINE, "--out", "fox.png", "--video", "--video-kind", "gif", "--batch", 2)
+    assert code == 2 and "no room" in err and names(tmp_path) == ["fox-2.png", "fox.png", "outputs"]
+    (run,) = (tmp_path / "outputs").iterdir()
+    (run / "log.jsonl").unlink()
+    with runs.Run(run).held():
+        code, _, err = call("resume", run)
+        assert code == 2 and "still being made" in err
+    done = facts(call("resume", run, "--json"))
+    assert done["pictures"] == [str(tmp_path / name) for name in ("fox.png", "fox-2.png")]
+    assert names(tmp_path) == ["fox-2.png", "fox.gif", "fox.png", "outputs"] and done["score"] is None
+    assert "output.json" not in names(run)

@@ -89,6 +89,18 @@ BAD = {
         train("--mix-styles", "0.5", start="clip-mini-b"),
         "--mix-styles is for EfficientNets and CLIP's ResNets; leave it out",
     ),
+    "looks in recomputed stages": (
+        train("--mix-styles", "0.5", "--checkpointing", start="resnet"),
+        "--mix-styles and --checkpointing do not go together; leave one out",
+    ),
+    "class words of a text tower that moves": (
+        train("--glosses", "1", "--no-lock-text"),
+        "--classes and --glosses need --lock-text",
+    ),
+    "validation where a suite has none": (
+        ("evaluate", "start", "--suite", "zero-shot", "--split", "validation", "--shards", "shards"),
+        "--split validation: only project and retrieval measure there",
+    ),
     "looks in compiled stages": (
         train("--mix-styles", "0.5", "--compile", start="resnet"),
         "--mix-styles and --compile do not go together; leave one out",

@@ -259,5 +259,9 @@ def test_outlines_of_fonts_and_around_the_shapes_of_emoji(tmp_path: Path, monkey
     assert flag.style == "outlined" and flag.medium == "cartoon"
     picture = np.asarray(flag.image(80))
     assert tuple(picture[40, 40, :3]) == (255, 0, 0) and picture[40, 1:78, :3].max(1).min() < 60  # its colour, and ink
+    assert not outlines.COLOURED.search("apple tree") and outlines.COLOURED.search("green heart")
+    glass = '<circle cx="8" cy="8" r="6" fill="none"/>' + body.replace("rect", "rect opacity='.4'")
+    glazed = icons | {"icons": {"x": {"body": glass}}}
+    assert np.asarray(outlines.draw_outlined(emoji.svg_of(glazed, "x"), "#000000", 1 / 16, False, 80))[30, 30, 3] == 0
     white = np.asarray(outlines.draw_outlined(emoji.svg_of(icons, "red-apple"), "#000000", 1 / 16, False, 80))
     assert tuple(white[30, 30, :3]) == (255, 255, 255) and white[30, 1:3, 0].max() < 60

@@ -1,19 +1,23 @@
 """Style mixing, and glosses that keep a text tower's ImageNet: what the trainer does beside the contrastive loss."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 import torch.nn.functional as F
 from test_pretrain_settings import LARGE, steps_of
-from tiny_clip import BERT, CONFIG, MODEL, rng
+from tiny_clip import BERT, CONFIG, MODEL, batches, inputs, rng, tiny
 from torch import nn
 
 from clipguide.errors import UserError
 from clipguide.models.clip import build_network
-from pretrain.anchor import HELD_CLASSES
+from clipguide.ops.vision_import import import_torchvision
+from pretrain.anchor import HELD_CLASSES, Anchor
 from pretrain.glosses import Glosses, regress, wordnet_glosses
-from pretrain.style_mixing import mix, mixed
+from pretrain.state import start
+from pretrain.step import backward
+from pretrain.style_mixing import mix, mixed, stages_of
 
 
 def statistics(maps):
@@ -24,7 +28,7 @@ def test_mixing_leaves_the_forms_and_lends_mean_and_deviation():
     torch.manual_seed(0)
     looks = torch.tensor([0.0, 10.0, 20.0, 30.0])
     maps = torch.randn(4, 3, 9, 9, generator=rng()) * (1 + looks.view(4, 1, 1, 1)) + looks.view(4, 1, 1, 1)
-    assert torch.allclose(mix(maps, 0.0), maps, rtol=1e-4)
+    assert torch.equal(mix(maps, 0.0), maps)
     made = mix(maps, 1.0)
     for one, other in zip(made, maps, strict=True):
         flat = torch.stack([one.flatten(1), other.flatten(1)])
@@ -38,7 +42,7 @@ def test_mixing_leaves_the_forms_and_lends_mean_and_deviation():
 class Tower(nn.Module):
     def __init__(self):
         super().__init__()
-        self.layer1 = nn.Conv2d(3, 4, 1)
+        self.layer1 = nn.Sequential(nn.Conv2d(3, 4, 1))
 
     def forward(self, images):
         return self.layer1(images)
@@ -54,6 +58,23 @@ def test_mixing_goes_with_its_encoder_and_leaves_the_tower_as_it_was():
     assert torch.equal(tower(images), plain) and not tower.layer1._forward_hooks
     with pytest.raises(UserError, match="EfficientNets and CLIP's ResNets"):
         mixed(tower, nn.Conv2d(3, 4, 1), 1.0)
+
+
+@pytest.mark.parametrize("name, mixes", [("tf_efficientnet_lite0", True), ("vit_tiny_patch16_224", False)])
+def test_mixing_in_towers_of_timm(name, mixes):
+    import_torchvision()
+    import timm
+
+    tower = nn.Module()
+    tower.trunk = timm.create_model(name, num_classes=0).eval()
+    if not mixes:
+        with pytest.raises(UserError, match="EfficientNets and CLIP's ResNets"):
+            stages_of(tower)
+        return
+    images = torch.rand(4, 3, 32, 32, generator=rng())
+    with torch.no_grad():
+        assert not torch.equal(mixed(tower.trunk, tower, 1.0)(images), tower.trunk(images))
+        assert torch.equal(mixed(tower.trunk, tower, 0.0)(images), tower.trunk(images))
 
 
 def test_a_training_with_mixed_styles_is_another_one():
@@ -96,10 +117,38 @@ def test_the_gloss_loss_is_least_where_the_heads_agree_with_the_teacher():
     assert agreeing < 1e-5 < 1 < turned
 
 
+def test_glosses_are_taught_by_the_trained_classes_alone():
+    """Each class's words lead to its row; those of a class that is kept back lead to no row at all."""
+    trunk, classifier = nn.Identity(), nn.Linear(1000, 1000, bias=False)
+    with torch.no_grad():
+        classifier.weight.copy_(torch.eye(1000))
+    texts = torch.randn(1000, 4, 64, generator=rng(5))
+    anchor = Anchor.of(trunk, classifier, texts, torch.ones(1000))
+    taught = Glosses.of(anchor, texts[:6, 2])
+    assert taught.vectors.shape == (806, 64) and taught.rows.shape == (800, 1000)
+    assert torch.equal(taught.vectors[6:], texts[[i for i in range(1000) if i % 5], 2])
+    kept = [i for i in range(1000) if i % 5]
+    likeness = taught.aims @ taught.rows.T
+    assert [kept[i] for i in likeness[[1, 2, 3, 4]].argmax(1)] == [1, 2, 3, 4]  # class 0 is kept back, and 5
+    assert likeness[[0, 5]].max() < 0.5 * likeness[[1, 2, 3, 4]].amax(1).min()
+    assert (likeness[6:].argmax(1) == torch.arange(800)).all()
+
+
+def test_the_gloss_loss_counts_in_a_step_by_its_weight():
+    model = tiny()
+    model.visual.head = nn.Identity()
+    told = SimpleNamespace(loss=lambda head, text_map, scale, rng: text_map(torch.ones(1, 16)).square().mean())
+    config = replace(CONFIG, glosses=2.0)
+    losses = backward(start(model, config), next(batches()), config, replace(inputs(model), glosses=told))
+    assert torch.allclose(losses["total"], losses["softmax"] + 2 * losses["glosses"])
+    assert losses["glosses"] > 0
+
+
 def test_taught_glosses_hold_none_of_the_classes_that_are_kept_back():
+    told = set(wordnet_glosses())
     from timm.data import ImageNetInfo
 
-    info, told = ImageNetInfo("imagenet-1k"), set(wordnet_glosses())
+    info = ImageNetInfo("imagenet-1k")
     described = [info.index_to_description(index, detailed=True).replace(": ", ", ", 1) for index in range(1000)]
     assert len(told) > 11_000 and not told & {described[index] for index in HELD_CLASSES}
     assert len(told & set(described)) > 700

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,22 +55,35 @@ class Delivery:
     def write(self, run: runs.Run, name: str, *, film: bool) -> tuple[list[Path], Path | None]:
         """Copies the pictures to where --out says and makes the film -> (pictures, film, if any).
 
-        name: of the files in a folder, without ending.
+        name: of the files in a folder, without ending.  Each file is remembered as soon as it is there, so that a
+        later start takes its place again whatever breaks this one off.
         """
         left, out, pictures = dict(self.left), self.output.out, run.pictures()
+        made: dict[str, str] = {}
+
+        def note(path: Path) -> None:
+            made[str(path.absolute())] = sha256(path)
+            self.remember(run, {**left, **made})
+
         if out is not None:
-            out = (out / name if out.is_dir() else out).with_suffix(".png")
-            pictures = [_copied(picture, _place(out, left)) for picture in pictures]
+            out, copies = (out / name if out.is_dir() else out).with_suffix(".png"), []
+            for picture in pictures:
+                copies.append(_copied(picture, _place(out, left)))
+                note(copies[-1])
+            pictures = copies
         if not film or not run.frames():
+            self.remember(run, made)
             return pictures, None
         beside = run.folder / "video" if out is None else pictures[0]
         path = _place(beside.with_suffix(f".{self.film_kind}"), left)
         video.write(path, (images.read(frame) for frame in run.frames()), fps=self.output.fps)
+        left.clear()
+        note(path)
         return pictures, path
 
-    def remember(self, run: runs.Run, files: Iterable[Path] | None = None) -> None:
+    def remember(self, run: runs.Run, left: Mapping[str, str] | None = None) -> None:
         """Keeps with the run how it is delivered, if not as always, and the unfinished files (None: as before)."""
-        left = self.left if files is None else {str(path.absolute()): sha256(path) for path in files}
+        left = self.left if left is None else left
         settings = self.output.model_dump(mode="json", exclude_defaults=True, exclude={"runs"})
         if self.output.out is not None:
             settings["out"] = str(self.output.out.absolute())

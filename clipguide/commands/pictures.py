@@ -113,8 +113,9 @@ def make(ordered: Order, run: runs.Run | None = None) -> int:
 
 def deliver(ordered: Order, run: runs.Run) -> int:
     """Brings a run that has ended to where it could not be written when it did.  Returns the exit code."""
-    entry = run.log()[-1]
-    return _report(ordered, run, {"score": entry["score"], "seconds": entry["seconds"], "steps": entry["step"]})
+    entry = (run.log() or [{"score": None, "seconds": 0.0, "step": 0}])[-1]
+    with run.held():
+        return _report(ordered, run, {"score": entry["score"], "seconds": entry["seconds"], "steps": entry["step"]})
 
 
 def _report(ordered: Order, run: runs.Run, facts: dict[str, Any]) -> int:
@@ -122,8 +123,6 @@ def _report(ordered: Order, run: runs.Run, facts: dict[str, Any]) -> int:
     pictures, film = ordered.delivery.write(run, name, film=ordered.wants_video)
     if run.finished:
         delivery.forget(run)
-    else:
-        ordered.delivery.remember(run, [*(pictures if ordered.output.out else ()), *([film] if film else ())])
     facts |= {"finished": run.finished, "run": str(run.folder), "video": film and str(film)}
     facts["pictures"] = [str(path) for path in pictures]
     if ordered.as_json:

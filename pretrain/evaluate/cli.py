@@ -6,6 +6,7 @@ import argparse
 import json
 import textwrap
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -16,16 +17,14 @@ from clipguide.weights import Models
 from pretrain.data.shards import write_json
 from pretrain.evaluate.report import Report
 from pretrain.evaluate.subject import Subject
-from pretrain.evaluate.suites import SUITES, Job, choose, measure
+from pretrain.evaluate.suites import SPLIT, SUITES, Job, choose, measure
 from pretrain.evaluate.together import Together
 
 
 def main(arguments: list[str]) -> int:
     options = make_parser().parse_args(arguments)
     names = choose(options.suite)
-    for folder in (options.shards, options.images):
-        if folder is not None and not folder.is_dir():
-            raise UserError(f"{folder} is no folder; give one that exists")
+    check(options, names)
     sizes = parse_sizes(options.size)
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -33,7 +32,8 @@ def main(arguments: list[str]) -> int:
     if any(judge.since for judge in judges):
         raise UserError(f"{options.model}: all that are named are measured as one; leave the @ out")
     subject = Subject(judges[0].encoder if len(judges) == 1 else Together(judges))
-    job = Job(subject, options.shards, options.images, options.labels, options.prompt, sizes, options.seed)
+    given = (options.shards, options.images, options.labels, options.prompt, sizes, options.seed, options.split)
+    job = Job(subject, *given)
     told = {}
     for name in names:
         begun = time.monotonic()
@@ -50,12 +50,22 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def check(options: argparse.Namespace, names: Sequence[str]) -> None:
+    """UserError for a folder that is not there, and for suites that have nothing of --split."""
+    for folder in (options.shards, options.images):
+        if folder is not None and not folder.is_dir():
+            raise UserError(f"{folder} is no folder; give one that exists")
+    if options.split != "test" and not set(names) <= set(SPLIT):
+        raise UserError(f"--split {options.split}: only {' and '.join(SPLIT)} measure there; give --suite one of them")
+
+
 def make_parser() -> argparse.ArgumentParser:
     suites = "; ".join(f"{name}: {text}" for name, (_, text) in SUITES.items())
     parser = argparse.ArgumentParser(prog="python -m pretrain evaluate", description=__doc__, epilog=suites)
     parser.add_argument("model", help="a bundled CLIP, a CLIP folder, or MODEL/TAG of open_clip; several as in --clip")
     parser.add_argument("--suite", default="project", help=f"{', '.join(SUITES)}; several with commas")
     parser.add_argument("--shards", type=Path, help="folder of shards, or of its test split")
+    parser.add_argument("--split", choices=("test", "validation"), default="test", help="validation: to choose by")
     parser.add_argument("--images", type=Path, help="a folder with a folder of pictures for each class")
     parser.add_argument("--labels", type=Path, help="a file with a word for each class folder, one a line")
     parser.add_argument("--prompt", action="append", default=[], help="for neighbours; may be given again")

@@ -29,7 +29,7 @@ COLUMNS = (
 
 def measure(job: Job) -> Report:
     """Two rows for each test of the shards: pictures to captions, each caption once, and captions to pictures."""
-    samples = read_split(job.need_shards(), "test")
+    samples = read_split(job.need_shards(), job.split)
     rows = []
     for task in TASKS:
         chosen = [sample for sample in samples if sample.task == task]

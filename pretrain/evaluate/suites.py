@@ -24,12 +24,15 @@ SUITES = {
     "confusion": ("pretrain.evaluate.confusion", "which class is taken for which"),
 }
 
+SPLIT = ("project", "retrieval")  # suites that also measure on the validation part, to choose by
+
 
 @dataclass(frozen=True)
 class Job:
     """What a suite is given.
 
-    shards: of this project; images: a folder of class folders, labels: a file with a word for each; sizes: sides in px.
+    shards: of this project; split: of them, for suites of SPLIT; images: a folder of class folders, labels: a file
+    with a word for each; sizes: sides in px.
     """
 
     subject: Subject
@@ -39,6 +42,7 @@ class Job:
     prompts: Sequence[str] = ()
     sizes: Sequence[int] = ()
     seed: int = 0
+    split: str = "test"
 
     def need_shards(self) -> Path:
         """The folder of shards. Errors: UserError where none was given."""

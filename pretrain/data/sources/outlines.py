@@ -16,19 +16,23 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from pretrain.data.colours import WORDS
 from pretrain.data.packages import fetch_debian, fetch_npm, fetched_debian, fetched_npm
 from pretrain.data.pair import Pair
 from pretrain.data.pictures import draw_svg
 from pretrain.data.sources import emoji
+from pretrain.data.split import side_of_concept
 
 if TYPE_CHECKING:
     from fontTools.ttLib import TTFont
 
 NOTO = ("@fontsource-variable/noto-emoji", "5.3.1", "OFL-1.1")
 SYMBOLA = ("fonts-symbola", "free for any use")  # Debian package, and the licence as its author words it
+CHOOSING = "symbola"
 WEIGHTS = range(300, 701, 50)  # thickness of Noto's lines
 REDRAWN = ("twemoji", "noto", "noto-v1", "fluent-flat", "emojione", "emojione-v1")
 INK = ("#000000", "#1a1a1a", "#2b2b2b", "#22223b")
+COLOURED = re.compile(rf"\b(flag|skin tone|{'|'.join(sorted(WORDS))})\b")  # blank or untrue without their colours
 THICKNESS = (1 / 64, 1 / 48, 1 / 36, 1 / 28)  # of a redrawn outline, in widths of the picture
 
 
@@ -47,7 +51,7 @@ def pairs(cache: Path) -> Iterator[Pair]:
     noto = sorted((fetched_npm(cache, *NOTO[:2]) / "files").glob("*-wght-normal.woff2"))
     symbola = sorted((fetched_debian(cache, SYMBOLA[0]) / "usr/share/fonts").rglob("*.ttf"))
     yield from font_pairs(noto, "noto-lines", NOTO[2], labels)
-    yield from font_pairs(symbola, "symbola", SYMBOLA[1], labels)
+    yield from font_pairs(symbola, CHOOSING, SYMBOLA[1], labels)
     for style in REDRAWN:
         package, version, licence = emoji.STYLES[style]
         yield from redrawn(fetched_npm(cache, package, version), style, licence, labels)
@@ -60,7 +64,9 @@ def font_pairs(files: list[Path], style: str, licence: str, labels: list[dict]) 
         code = int(entry["code"], 16) if "-" not in entry["code"] else None
         if code in file_of:
             weight = WEIGHTS[emoji.number_of(style + entry["code"]) % len(WEIGHTS)]
-            yield line_pair(entry, style, licence, partial(draw_glyph, file_of[code], code, weight), entry["code"])
+            made = line_pair(entry, style, licence, partial(draw_glyph, file_of[code], code, weight), entry["code"])
+            if style != CHOOSING or side_of_concept(made.concept) != "test":  # the test's names choose nothing
+                yield made
 
 
 def redrawn(folder: Path, style: str, licence: str, labels: list[dict]) -> Iterator[Pair]:
@@ -69,7 +75,7 @@ def redrawn(folder: Path, style: str, licence: str, labels: list[dict]) -> Itera
         code = pair.origin.partition("/")[2]
         number = emoji.number_of(f"outlines {pair.origin}")
         ink, thickness = INK[number % len(INK)], THICKNESS[number // len(INK) % len(THICKNESS)]
-        coloured = number // 64 % 2 or "flag" in pair.concept  # without its colours a flag is a blank
+        coloured = number // 64 % 2 or COLOURED.search(pair.concept)
         entry = {"label": pair.captions["en"][0], "captions": pair.captions, "tags": pair.tags, "code": code}
         image = partial(draw_outlined, pair.image.args[0], ink, thickness, bool(coloured))
         made = line_pair(entry, "outlined" if coloured else "line art", licence, image, f"{style}/{code}")
@@ -78,7 +84,7 @@ def redrawn(folder: Path, style: str, licence: str, labels: list[dict]) -> Itera
 
 def line_pair(entry: dict, style: str, licence: str, image: partial, code: str) -> Pair:
     made = emoji.make_pair(entry, style, licence, image, origin=f"{style}/{code}")
-    return replace(made, medium="line drawing", held="validation" if style == "symbola" else None)
+    return replace(made, medium="line drawing", held="validation" if style == CHOOSING else None)
 
 
 @lru_cache(maxsize=16)
@@ -86,7 +92,7 @@ def open_font(file: Path) -> TTFont:
     """A font file, kept open: its glyphs are read one by one."""
     from fontTools.ttLib import TTFont
 
-    return TTFont(file, lazy=True)
+    return TTFont(file, lazy=False)  # read at once: workers that fork would share the place in an open file
 
 
 def draw_glyph(file: Path, code: int, weight: int, side: int) -> Image.Image:
@@ -114,9 +120,11 @@ def draw_outlined(svg: str, ink: str, thickness: float, coloured: bool, side: in
     """An SVG drawing with ink around each of its shapes, `thickness` in widths of it; in its colours or on white."""
     left, top, width, height = map(float, re.search(r'viewBox="([^"]+)"', svg)[1].split())
     line = width * thickness
-    paper = "" if coloured else "fill:#fff !important;fill-opacity:1 !important;opacity:1 !important;"
+    paper = "" if coloured else "fill:#fff;"
     shapes = "path,circle,ellipse,rect,polygon"
-    style = f"<style>{shapes}{{{paper}stroke:{ink} !important;stroke-width:{line};stroke-linejoin:round}}</style>"
+    style = f"{shapes}{{{paper}stroke:{ink};stroke-width:{line};stroke-linejoin:round}}"
+    if not coloured:  # what is seen through stays so
+        style += '[fill="none"],[opacity],[fill-opacity]{fill:none;opacity:1}'
     box = f"{left - line} {top - line} {width + 2 * line} {height + 2 * line}"  # half of a line lies outside its shape
     svg = re.sub(r'viewBox="[^"]+"', f'viewBox="{box}"', svg, count=1)
-    return draw_svg(svg.replace(">", f">{style}", 1), side)
+    return draw_svg(svg.replace(">", f"><style>{style}</style>", 1), side)
