@@ -53,7 +53,8 @@ def test_the_manifest_says_what_was_made_of_what(tmp_path, crew):
     (entry,) = lines(tmp_path / "out").values()
     assert entry["state"] == "done" and entry["files"] == ["p000-a-mosaic.png"] and entry["error"] == ""
     assert (entry["method"], entry["prompts"], entry["steps"]) == ("textstyle", ["a mosaic"], 1)
-    assert list(entry["inputs"]) == [str(path)] and len(entry["inputs"][str(path)]) == len(entry["key"]) == 64
+    assert list(entry["inputs"]) == [str(path), entry["settings"]["clip"]], "a network that is named by its path"
+    assert len(entry["inputs"][str(path)]) == len(entry["key"]) == 64
     assert entry["settings"]["cutouts"] == 2 and entry["score"] is not None and entry["seconds"] > 0
 
 
