@@ -102,10 +102,10 @@ def read_judges(names: str) -> list[tuple[str, float, float]]:
 
 def rename_judges(names: str, rename: Callable[[str], str]) -> str:
     """The same setting with other names; where these would be read otherwise (a comma in a path), it stays as it is."""
-    judges = [(rename(name), weight, since) for name, weight, since in read_judges(names)]
-    parts = [part.strip() for part in names.split(",")]
-    olds = [name for name, _, _ in read_judges(names)]
-    told = ",".join(new + part[len(old) :] for part, old, (new, _, _) in zip(parts, olds, judges, strict=True))
+    old = read_judges(names)
+    judges = [(rename(name), weight, since) for name, weight, since in old]
+    rests = [part.strip()[len(name) :] for part, (name, _, _) in zip(names.split(","), old, strict=True)]
+    told = ",".join(name + rest for (name, _, _), rest in zip(judges, rests, strict=True))
     try:
         return told if read_judges(told) == judges else names
     except UserError:

@@ -3,8 +3,8 @@
 #
 #   pretrain/recipes/all.sh [FOLDER]     FOLDER (default runs/all) keeps everything; run again to go on
 #
-# Some eleven hours of two cores with PROFILE=cpu (default), going by the cards.  PROFILE=try takes a few steps of each and
-# bundles nothing: half an hour, most of it for data and figures.
+# Some thirteen hours of two cores with PROFILE=cpu (default), going by the cards.  PROFILE=try takes a few steps of each and
+# bundles nothing; most of its time goes for data and figures.
 . "$(dirname "$0")/common.sh"
 work=$(realpath -m "${1:-runs/all}")
 

@@ -38,16 +38,6 @@ done
 # The objects once more, on other grounds, in other colours and styles.
 [ -f "$work/more/index.json" ] || "$python" -m pretrain data build --scale $further --seed 11 --out "$work/more" \
   --sources emoji,stamps,clipart,art4apps,gcompris,wallpapers
-
-# gather FOLDER PART...: the training shards of these parts, by links
-gather() {
-  local folder=$1 part shard
-  shift
-  mkdir -p "$folder"
-  for part in "$@"; do
-    for shard in "$work/$part"/train/*.tar; do ln -sf "$shard" "$folder/$part-$(basename "$shard")"; done
-  done
-}
 gather "$work/all" objects scenes icons furniture
 gather "$work/all-more" objects scenes icons furniture more
 gather "$work/all-lines" objects scenes icons furniture more outlines

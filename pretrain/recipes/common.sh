@@ -18,6 +18,16 @@ in_folder() {
   echo "$profile" >"$1/profile"
 }
 
+# gather FOLDER PART...: links in FOLDER to the training shards of these parts of $work
+gather() {
+  local folder=$1 part shard
+  shift
+  mkdir -p "$folder"
+  for part in "$@"; do
+    for shard in "$work/$part"/train/*.tar; do ln -sf "$shard" "$folder/$part-$(basename "$shard")"; done
+  done
+}
+
 # --resume where a run in this folder was cut off
 resume() { if [ -f "$1/checkpoint.pt" ]; then echo --resume; fi; }
 

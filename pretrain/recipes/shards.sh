@@ -13,7 +13,4 @@ scale=${scales[$profile]}
 "$python" -m pretrain data fetch --sources "$objects,$scenes"
 [ -f "$work/objects/index.json" ] || "$python" -m pretrain data build --sources "$objects" --scale "$scale" --out "$work/objects"
 [ -f "$work/scenes/index.json" ] || "$python" -m pretrain data build --sources "$scenes" --scale "$scale" --out "$work/scenes"
-mkdir -p "$work/both"
-for part in objects scenes; do
-  for shard in "$work/$part"/train/*.tar; do ln -sf "$shard" "$work/both/$part-$(basename "$shard")"; done
-done
+gather "$work/both" objects scenes
