@@ -89,10 +89,10 @@ def line_pair(entry: dict, style: str, licence: str, image: partial, code: str) 
 
 @lru_cache(maxsize=16)
 def open_font(file: Path) -> TTFont:
-    """A font file, kept open: its glyphs are read one by one."""
+    """A font file, read whole and kept, since its glyphs are drawn one by one."""
     from fontTools.ttLib import TTFont
 
-    return TTFont(file, lazy=False)  # read at once: workers that fork would share the place in an open file
+    return TTFont(file, lazy=False)  # workers that fork would share the place in an open file
 
 
 def draw_glyph(file: Path, code: int, weight: int, side: int) -> Image.Image:
