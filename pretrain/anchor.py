@@ -51,11 +51,14 @@ class Anchor:
         rank = (near > near.diagonal()[:, None]).sum(1)
         return (rank < 1).float().mean().item(), (rank < 5).float().mean().item()
 
-    def distil_loss(self, features: Tensor, clean: Tensor) -> Tensor:
-        """The tuned trunk's class logits against the old trunk's on the unharmed views (N, 3, S, S, normalised)."""
-        with torch.no_grad():
-            teacher = self.classifier(self.teacher(clean))
-        return distil(self.classifier(features), teacher)
+    @torch.no_grad()
+    def features(self, clean: Tensor) -> Tensor:
+        """(N, F), of the old trunk; clean: the unharmed views (N, 3, S, S), normalised."""
+        return self.teacher(clean)
+
+    def distil_loss(self, features: Tensor, before: Tensor) -> Tensor:
+        """The tuned trunk's class logits against the old trunk's, from the features of both, (N, F)."""
+        return distil(self.classifier(features), self.classifier(before).detach())
 
 
 def imagenet_anchor(

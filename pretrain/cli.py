@@ -14,6 +14,7 @@ COMMANDS = {
     "begin": ("pretrain.begin", "a CLIP of any size to train, untrained or with pretrained weights"),
     "train": ("pretrain.run", "train a CLIP on shards, or resume"),
     "export": ("pretrain.export", "a checkpoint's averaged weights as a CLIP folder"),
+    "deepen": ("pretrain.deepen", "a hidden layer for a CLIP's text projection"),
     "average": ("pretrain.average", "the mean of several CLIPs' weights"),
     "multilingual": ("pretrain.multilingual", "other languages for a CLIP with an English BERT"),
     "vqgan": ("pretrain.vqgan.run", "train a VQGAN on crops of open pictures, or resume"),

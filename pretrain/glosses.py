@@ -55,6 +55,18 @@ class Glosses:
         text = F.normalize(text_map(self.vectors[chosen]))
         return affinity(image, text, scale, mixtures, self.aims[chosen], SCALE)
 
+    def seen_loss(
+        self, image: Tensor, before: Tensor, text_map: nn.Module, scale: Tensor, rng: torch.Generator
+    ) -> Tensor:
+        """The same for views in place of mixtures of rows: what the old tower and kernel regression say they show.
+
+        image (N, D): of the views, unit norm; before (N, F): the old trunk's features of them. Their own mean is taken
+        off: drawings lie elsewhere than `mean`.
+        """
+        chosen = torch.randint(len(self.vectors), (TEXTS,), generator=rng)
+        text = F.normalize(text_map(self.vectors[chosen]))
+        return affinity(image, text, scale, F.normalize(before - before.mean(0)), self.aims[chosen], SCALE)
+
 
 def regress(inputs: Tensor, targets: Tensor, gamma: float, penalty: float) -> Callable[[Tensor], Tensor]:
     """Kernel ridge regression with a radial kernel on unit vectors: (N, A), (N, B) -> a map of (M, A) to (M, B)."""

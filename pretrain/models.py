@@ -160,7 +160,7 @@ def embed_texts(model: nn.Module, tokenise: Callable[[Sequence[str]], Tensor], t
 
     Always TOGETHER texts of just as many tokens at once: a vector has the same bits whatever is embedded with it.
     """
-    device, pooled = model.text.proj.weight.device, torch.empty(len(texts), model.text.config.hidden_size)
+    device, pooled = next(model.text.proj.parameters()).device, torch.empty(len(texts), model.text.config.hidden_size)
     tokens = tokenise(texts)
     places = torch.arange(1, tokens.shape[1] + 1)
     lengths = ((tokens != model.text.config.pad_token_id) * places).amax(1)  # (N,), up to the last real token

@@ -62,12 +62,12 @@ def make_inputs(begun: Start, config: TrainConfig) -> Inputs:
     cache = anchor = glosses = teacher = None
     if config.lock_text and hasattr(getattr(model, "text", None), "pool"):
         cache = TextCache(lambda texts: embed_texts(model, opened.tokenise, texts))
-    if config.classes or config.distil or config.glosses:
+    if config.classes or config.distil or config.glosses or config.seen_glosses:
         _check_anchor(begun)
         from pretrain.anchor import imagenet_anchor
 
         anchor = imagenet_anchor(model, opened.tokenise, begun.stored["preprocess_cfg"])
-    if config.glosses:
+    if config.glosses or config.seen_glosses:
         from pretrain.glosses import Glosses, wordnet_glosses
 
         glosses = Glosses.of(anchor, embed_texts(model, opened.tokenise, wordnet_glosses()))

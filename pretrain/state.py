@@ -31,10 +31,8 @@ _HEADS = (
 
 # what a number may be, and how that is said
 _ALLOWED: dict[tuple[str, ...], tuple[str, Callable[[float], bool]]] = {
-    ("warmup", "bank", "chunk", "decay", "radius", "noise", "classes", "glosses", "distil", "teacher_weight"): (
-        "0 or more",
-        lambda value: value >= 0,
-    ),
+    ("warmup", "bank", "chunk", "decay", "radius", "noise"): ("0 or more", lambda value: value >= 0),
+    ("classes", "glosses", "seen_glosses", "distil", "teacher_weight"): ("0 or more", lambda value: value >= 0),
     ("steps", "attack_steps"): ("1 or more", lambda value: value >= 1),
     ("batch",): ("2 or more", lambda value: value >= 2),
     ("head_lr", "lr", "eps", "clip_norm", "max_scale"): ("more than 0", lambda value: value > 0),
@@ -85,6 +83,7 @@ class TrainConfig:
     mix_styles: float = _option(0.0, "share of views that take on the look of another one, in early feature maps")
     classes: float = _option(0.0, "weight of the ImageNet class rows, for clip-mini's towers")
     glosses: float = _option(0.0, "weight of what WordNet's glosses say of the class rows, for clip-mini's towers")
+    seen_glosses: float = _option(0.0, "weight of what they say of the views, by the old image tower")
     distil: float = _option(0.0, "weight of the old ImageNet logits, for clip-mini's image tower")
     teacher: str = _option("", "a larger CLIP to learn from: a bundled name, a folder, or MODEL/TAG of open_clip")
     teacher_weight: float = _option(1.0, "weight of the teacher's similarities beside the contrastive loss")
@@ -98,7 +97,7 @@ class TrainConfig:
             for name in names:
                 if not allows(getattr(self, name)):
                     raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: give {said}")
-        if (self.classes or self.glosses) and not self.lock_text:
+        if (self.classes or self.glosses or self.seen_glosses) and not self.lock_text:
             raise UserError("--classes and --glosses need --lock-text: they read the words' vectors once")
         if not self.sizes or min(self.sizes) < 8:
             raise UserError(f"--sizes {','.join(map(str, self.sizes))}: give sides of at least 8 px")

@@ -35,14 +35,15 @@ def backward(state: TrainState, pairs: Pairs, config: TrainConfig, inputs: Input
     if config.mix_styles:
         encode = mixed(encode, model.visual, config.mix_styles)
     images = Replay(encode, seen.split(config.chunk or len(seen)))
-    image = processes.gather(images.output[:, -text.shape[1] :])
+    features, own = images.output[:, : -text.shape[1]], images.output[:, -text.shape[1] :]
+    image = processes.gather(own)
     losses = {config.loss: _pair_loss(model, image, text, positive, config)}
-    losses |= _keeping(model, images.output[:, : -text.shape[1]], clean, config, inputs, rng)
+    losses |= _keeping(model, features, own, clean, config, inputs, rng)
     if inputs.teacher is not None:
         pair = image, text[: len(image)], model.logit_scale.exp()
         losses["teacher"] = inputs.teacher.loss(*pair, clean, pairs.texts, config.chunk)
     weights = {config.loss: 1.0, "teacher": config.teacher_weight}
-    weights |= {"classes": config.classes, "glosses": config.glosses, "distil": config.distil}
+    weights |= {name: getattr(config, name) for name in ("classes", "glosses", "seen_glosses", "distil")}
     total = sum(weights[name] * loss for name, loss in losses.items())
     total.backward()
     images.backward()
@@ -52,16 +53,23 @@ def backward(state: TrainState, pairs: Pairs, config: TrainConfig, inputs: Input
 
 
 def _keeping(
-    model: nn.Module, features: Tensor, clean: Tensor, config: TrainConfig, inputs: Inputs, rng: torch.Generator
+    model: nn.Module, features: Tensor, image: Tensor, clean: Tensor, config: TrainConfig, inputs: Inputs, rng
 ) -> dict[str, Tensor]:
-    """The losses that keep ImageNet. features (N, F): before the head, of the views that were trained on."""
-    found = {}
-    if inputs.anchor is not None and config.classes:
-        found["classes"] = inputs.anchor.class_loss(model.visual.head, model.text.proj, model.logit_scale.exp(), rng)
-    if inputs.glosses is not None:
-        found["glosses"] = inputs.glosses.loss(model.visual.head, model.text.proj, model.logit_scale.exp(), rng)
-    if inputs.anchor is not None and config.distil:
-        found["distil"] = inputs.anchor.distil_loss(features, inputs.normalise(clean))
+    """The losses that keep ImageNet. features (N, F), image (N, D): before and after the head, of the trained views."""
+    found, anchor, glosses = {}, inputs.anchor, inputs.glosses
+    if anchor is None and glosses is None:
+        return found
+    heads = model.visual.head, model.text.proj, model.logit_scale.exp()
+    if anchor is not None and config.classes:
+        found["classes"] = anchor.class_loss(*heads, rng)
+    if glosses is not None and config.glosses:
+        found["glosses"] = glosses.loss(*heads, rng)
+    if anchor is not None and (config.seen_glosses or config.distil):
+        before = anchor.features(inputs.normalise(clean))
+    if glosses is not None and config.seen_glosses:
+        found["seen_glosses"] = glosses.seen_loss(image, before, *heads[1:], rng)
+    if anchor is not None and config.distil:
+        found["distil"] = anchor.distil_loss(features, before)
     return found
 
 

@@ -13,7 +13,7 @@ from tests.test_models_clip import BERT, VISION, write_tokenizer
 CONFIG = {
     "embed_dim": 6,
     "vision_cfg": VISION,
-    "text_cfg": {"hf_model_name": "tiny", "context_length": 6},
+    "text_cfg": {"hf_model_name": "tiny", "context_length": 6, "hf_proj_type": "linear"},
 }
 
 

@@ -35,17 +35,20 @@ class BertConfig:
 
 
 class BertText(nn.Module):
-    """Tokens to one vector per text: encoder, mean over the real tokens, linear map without bias.
+    """Tokens to one vector per text: encoder, mean over the real tokens, projection without bias.
 
-    tower: an encoder of that config, to be shared with whoever has it already; a new one by default.
+    projection: open_clip's `hf_proj_type`, "linear" or "mlp"; tower: an encoder of that config, to be shared with
+    whoever has it already; a new one by default.
     """
 
-    def __init__(self, config: BertConfig, output_dim: int, tower: Bert | None = None) -> None:
+    def __init__(
+        self, config: BertConfig, output_dim: int, projection: str = "linear", tower: Bert | None = None
+    ) -> None:
         super().__init__()
         self.config, self.output_dim = config, output_dim
         self.context_length, self.vocab_size = config.max_position_embeddings, config.vocab_size
         self.transformer = tower or Bert(config)
-        self.proj = nn.Linear(config.hidden_size, output_dim, bias=False)
+        self.proj = PROJECTIONS[projection](config.hidden_size, output_dim)
 
     def pool(self, tokens: Tensor) -> Tensor:
         """tokens: (N, L) int64, padded with `pad_token_id` -> mean hidden state of the real ones, (N, hidden_size)."""
@@ -57,6 +60,20 @@ class BertText(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """(N, L) int64 -> (N, output_dim), not normalised."""
         return self.proj(self.pool(tokens))
+
+
+def linear(width: int, output_dim: int) -> nn.Module:
+    """(N, width) -> (N, output_dim)."""
+    return nn.Linear(width, output_dim, bias=False)
+
+
+def mlp(width: int, output_dim: int) -> nn.Module:
+    """(N, width) -> (N, output_dim), by a hidden layer of a width between the two, as open_clip has it."""
+    hidden = (width + output_dim) // 2
+    return nn.Sequential(linear(width, hidden), nn.GELU(), linear(hidden, output_dim))
+
+
+PROJECTIONS = {"linear": linear, "mlp": mlp}
 
 
 class Bert(nn.Module):

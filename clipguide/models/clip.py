@@ -66,7 +66,8 @@ def build_network(config: dict[str, Any], bert: BertConfig | None = None, tower:
         return (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**config)
     placeholder = {"layers": 1, "width": 8, "heads": 1, "vocab_size": 1, "context_length": 1}
     model = open_clip.CustomTextCLIP(**(config | {"text_cfg": placeholder}))
-    model.text = BertText(bert, config["embed_dim"], tower)
+    projection = config["text_cfg"].get("hf_proj_type", "mlp")  # open_clip's own default
+    model.text = BertText(bert, config["embed_dim"], projection, tower)
     model.context_length, model.vocab_size = config["text_cfg"].get("context_length", 77), bert.vocab_size
     return model
 
