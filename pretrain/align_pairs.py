@@ -53,7 +53,7 @@ def short_minilm(texts: list[str], seconds: float) -> tuple[nn.Module, dict[str,
 def whole_minilm() -> nn.Module:
     from safetensors.torch import load_file
 
-    text = BertText(BertConfig.read(minilm_folder() / BERT), MINI_B["embed_dim"])
+    text = BertText(BertConfig.read(minilm_folder() / BERT), MINI_B["embed_dim"], "linear")
     stored = load_file(minilm_folder() / "model.safetensors")
     text.transformer.load_state_dict({name: stored[name] for name in text.transformer.state_dict()})
     return text.eval()

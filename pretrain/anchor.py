@@ -58,7 +58,7 @@ class Anchor:
 
     def distil_loss(self, features: Tensor, before: Tensor) -> Tensor:
         """The tuned trunk's class logits against the old trunk's, from the features of both, (N, F)."""
-        return distil(self.classifier(features), self.classifier(before).detach())
+        return distil(self.classifier(features), self.classifier(before))
 
 
 def imagenet_anchor(

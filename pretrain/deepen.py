@@ -1,6 +1,9 @@
-"""`python -m pretrain deepen`: a CLIP whose text projection is linear gets a hidden layer there, and says the same.
+"""`python -m pretrain deepen`: a CLIP whose text projection is linear gets a hidden layer there, to be trained on.
 
-Where glosses point among class rows is no linear map of MiniLM's vectors. FIGURES
+What it says hardly changes: the cosine that is told is of texts that the cut was not made by. Where glosses point
+among class rows is no linear map of MiniLM's vectors: of 200 classes left out of the 800 trained ones, in three folds,
+the right one is among the first five for .77 by the closed form, for .81 by the best linear map that was found, and for
+.84 by a projection of this shape, both fitted to what kernel regression says of other glosses (`pretrain.glosses`).
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from clipguide.errors import UserError
 from clipguide.models.bert import mlp
 from clipguide.models.clip import TOKENIZER, open_folder, read_config, text_home
 from pretrain.align import class_texts
+from pretrain.anchor import HELD_CLASSES
 from pretrain.models import embed_texts, write_folder
 
 
@@ -29,11 +33,11 @@ def deepened(weight: Tensor, vectors: Tensor) -> nn.Module:
     widths = widths.clamp(min=1e-4 * widths.mean()).sqrt()
     left, gains, right = torch.linalg.svd(weight @ (axes * widths), full_matrices=False)
     projection = mlp(weight.shape[1], len(weight))
-    rank = projection[0].out_features // 2
+    rank = min(projection[0].out_features // 2, len(gains))
     inner = right[:rank] / widths @ axes.T  # (rank, W)
     outer = left[:, :rank] * gains[:rank]  # (D, rank)
     with torch.no_grad():
-        projection[0].weight.zero_()[: 2 * rank] = torch.cat([inner, -inner])
+        projection[0].weight[: 2 * rank] = torch.cat([inner, -inner])  # units beyond these stay random, and unheard
         projection[2].weight.zero_()[:, : 2 * rank] = torch.cat([outer, -outer], 1)
     return projection
 
@@ -50,14 +54,17 @@ def main(arguments: list[str]) -> int:
     before = getattr(getattr(opened.model, "text", None), "proj", None)
     if not isinstance(before, nn.Linear) or not hasattr(opened.model.text, "pool"):
         raise UserError(f"{options.folder} has no linear projection over a BERT; give a CLIP like clip-mini")
-    vectors = embed_texts(opened.model, opened.tokenise, [text for wordings in class_texts() for text in wordings])
-    weight = before.weight.detach()
-    opened.model.text.proj = deepened(weight, vectors)
+    weight, wordings = before.weight.detach(), class_texts()
+    vectors = embed_texts(opened.model, opened.tokenise, [text for group in wordings for text in group])
+    vectors, held = vectors.view(len(wordings), -1, weight.shape[1]), torch.zeros(len(wordings), dtype=torch.bool)
+    held[list(HELD_CLASSES)] = True
+    opened.model.text.proj = deepened(weight, vectors[~held].flatten(0, 1))
     config = deepcopy(stored["model_cfg"])
     config["text_cfg"]["hf_proj_type"] = "mlp"
     words = text_home(options.folder, config) / TOKENIZER
-    write_folder(options.out, opened.model, config, stored["preprocess_cfg"], words, options.text_of)
+    given = words if words.exists() else None
+    write_folder(options.out, opened.model, config, stored["preprocess_cfg"], given, options.text_of)
     with torch.no_grad():
-        likeness = torch.cosine_similarity(vectors @ weight.T, opened.model.text.proj(vectors)).mean()
+        likeness = torch.cosine_similarity(vectors[held] @ weight.T, opened.model.text.proj(vectors[held]), -1).mean()
     print(f"{options.out}: a hidden layer in the text projection; cosine with what it said before: {likeness:.4f}")
     return 0

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pretrain import processes
 from pretrain.anchor import HELD_CLASSES, Anchor
 from pretrain.loss import affinity
 
@@ -45,6 +46,14 @@ class Glosses:
         every = torch.cat([vectors, known[:, 2]])
         return cls(every, F.normalize(aim(every)), rows[kept], mean)
 
+    @classmethod
+    def read(cls, anchor: Anchor, embed: Callable[[Sequence[str]], Tensor]) -> Glosses:
+        """Teaches on WordNet's glosses; embed: texts -> vectors (N, hidden), a hundred or more a second."""
+        texts = wordnet_glosses()
+        if processes.rank() == 0:
+            print(f"reading {len(texts)} glosses of WordNet", flush=True)
+        return cls.of(anchor, embed(texts))
+
     def loss(self, head: nn.Module, text_map: nn.Module, scale: Tensor, rng: torch.Generator) -> Tensor:
         """How far the similarities of random glosses with random mixtures of two class rows are from the teacher's."""
         chosen = torch.randint(len(self.vectors), (TEXTS,), generator=rng)
@@ -60,8 +69,8 @@ class Glosses:
     ) -> Tensor:
         """The same for views in place of mixtures of rows: what the old tower and kernel regression say they show.
 
-        image (N, D): of the views, unit norm; before (N, F): the old trunk's features of them. Their own mean is taken
-        off: drawings lie elsewhere than `mean`.
+        image (N, D): of the views, unit norm; before (N, F): the old trunk's features of them, whose mean is taken off:
+        drawings lie elsewhere than `mean`.
         """
         chosen = torch.randint(len(self.vectors), (TEXTS,), generator=rng)
         text = F.normalize(text_map(self.vectors[chosen]))

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from clipguide.models.clip import CONFIG, WEIGHTS, OpenedClip, open_folder
 from clipguide.models.fold import fold_norms
 from clipguide.weights import Models, sha256
 from pretrain import checkpoint, processes
+from pretrain.anchor import imagenet_anchor
 from pretrain.feed import Feed, decode_side
 from pretrain.flags import parse
+from pretrain.glosses import Glosses
 from pretrain.log import Log, Logs, import_wandb, open_logs
 from pretrain.models import embed_texts, normalise
 from pretrain.pairs import Pairs, TextCache
@@ -60,17 +63,14 @@ def make_inputs(begun: Start, config: TrainConfig) -> Inputs:
     """
     opened, model = begun.opened, begun.opened.model
     cache = anchor = glosses = teacher = None
+    embed = partial(embed_texts, model, opened.tokenise)
     if config.lock_text and hasattr(getattr(model, "text", None), "pool"):
-        cache = TextCache(lambda texts: embed_texts(model, opened.tokenise, texts))
+        cache = TextCache(embed)
     if config.classes or config.distil or config.glosses or config.seen_glosses:
         _check_anchor(begun)
-        from pretrain.anchor import imagenet_anchor
-
         anchor = imagenet_anchor(model, opened.tokenise, begun.stored["preprocess_cfg"])
     if config.glosses or config.seen_glosses:
-        from pretrain.glosses import Glosses, wordnet_glosses
-
-        glosses = Glosses.of(anchor, embed_texts(model, opened.tokenise, wordnet_glosses()))
+        glosses = Glosses.read(anchor, embed)
     if config.teacher:
         from pretrain.teacher import Teacher
 
@@ -83,7 +83,7 @@ def _check_anchor(begun: Start) -> None:
     tower = begun.stored["model_cfg"]["vision_cfg"].get("timm_model_name", "")
     if "efficientnet_lite0" not in tower or not hasattr(begun.opened.model.text, "pool"):
         raise UserError(
-            "--classes, --glosses and --distil need clip-mini's towers, EfficientNet-Lite0 and a BERT; "
+            "--classes, --glosses, --seen-glosses and --distil need clip-mini's towers, EfficientNet-Lite0 and a BERT; "
             f"{begun.folder} has others"
         )
 

@@ -83,7 +83,7 @@ class TrainConfig:
     mix_styles: float = _option(0.0, "share of views that take on the look of another one, in early feature maps")
     classes: float = _option(0.0, "weight of the ImageNet class rows, for clip-mini's towers")
     glosses: float = _option(0.0, "weight of what WordNet's glosses say of the class rows, for clip-mini's towers")
-    seen_glosses: float = _option(0.0, "weight of what they say of the views, by the old image tower")
+    seen_glosses: float = _option(0.0, "weight of what these glosses say of the views, for clip-mini's towers")
     distil: float = _option(0.0, "weight of the old ImageNet logits, for clip-mini's image tower")
     teacher: str = _option("", "a larger CLIP to learn from: a bundled name, a folder, or MODEL/TAG of open_clip")
     teacher_weight: float = _option(1.0, "weight of the teacher's similarities beside the contrastive loss")
@@ -98,7 +98,7 @@ class TrainConfig:
                 if not allows(getattr(self, name)):
                     raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: give {said}")
         if (self.classes or self.glosses or self.seen_glosses) and not self.lock_text:
-            raise UserError("--classes and --glosses need --lock-text: they read the words' vectors once")
+            raise UserError("--classes, --glosses and --seen-glosses need --lock-text: they read vectors once")
         if not self.sizes or min(self.sizes) < 8:
             raise UserError(f"--sizes {','.join(map(str, self.sizes))}: give sides of at least 8 px")
         try:

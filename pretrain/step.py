@@ -57,18 +57,18 @@ def _keeping(
 ) -> dict[str, Tensor]:
     """The losses that keep ImageNet. features (N, F), image (N, D): before and after the head, of the trained views."""
     found, anchor, glosses = {}, inputs.anchor, inputs.glosses
-    if anchor is None and glosses is None:
+    if anchor is None:
         return found
-    heads = model.visual.head, model.text.proj, model.logit_scale.exp()
-    if anchor is not None and config.classes:
-        found["classes"] = anchor.class_loss(*heads, rng)
-    if glosses is not None and config.glosses:
-        found["glosses"] = glosses.loss(*heads, rng)
-    if anchor is not None and (config.seen_glosses or config.distil):
+    text_map, scale = model.text.proj, model.logit_scale.exp()
+    if config.classes:
+        found["classes"] = anchor.class_loss(model.visual.head, text_map, scale, rng)
+    if config.glosses:
+        found["glosses"] = glosses.loss(model.visual.head, text_map, scale, rng)
+    if config.seen_glosses or config.distil:
         before = anchor.features(inputs.normalise(clean))
-    if glosses is not None and config.seen_glosses:
-        found["seen_glosses"] = glosses.seen_loss(image, before, *heads[1:], rng)
-    if anchor is not None and config.distil:
+    if config.seen_glosses:
+        found["seen_glosses"] = glosses.seen_loss(image, before, text_map, scale, rng)
+    if config.distil:
         found["distil"] = anchor.distil_loss(features, before)
     return found
 

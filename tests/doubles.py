@@ -113,7 +113,7 @@ def write_tiny_clip(folder: Path, vision: dict, seed: int = 0) -> None:
     config = {
         "embed_dim": 16,
         "vision_cfg": vision,
-        "text_cfg": {"hf_model_name": "tiny", "context_length": 50},
+        "text_cfg": {"hf_model_name": "tiny", "context_length": 50, "hf_proj_type": "linear"},
     }
     with torch.random.fork_rng():
         torch.manual_seed(seed)

@@ -69,7 +69,7 @@ def bert(layers):
     config = BertConfig(
         vocab_size=20, hidden_size=16, num_hidden_layers=layers, num_attention_heads=2, intermediate_size=16
     )
-    text = BertText(config, 4).eval()
+    text = BertText(config, 4, "linear").eval()
     torch.nn.init.normal_(text.transformer.embeddings.word_embeddings.weight)
     return text
 
@@ -83,7 +83,7 @@ def test_shortening_keeps_rows_first_positions_and_layers_at_even_distances():
     for mine, theirs in zip(new.encoder.layer, (0, 2, 5), strict=True):
         assert torch.equal(mine.output.dense.weight, old.encoder.layer[theirs].output.dense.weight)
     assert (text.config.vocab_size, text.config.num_hidden_layers, text.config.max_position_embeddings) == (4, 3, 8)
-    BertText(text.config, 4).load_state_dict(text.state_dict())
+    BertText(text.config, 4, "linear").load_state_dict(text.state_dict())
 
 
 def test_a_shortened_tower_learns_the_whole_ones_vectors():

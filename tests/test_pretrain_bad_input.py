@@ -83,8 +83,9 @@ BAD = {
     "no threads": (train("--threads", "0"), "--threads 0: give 1 or more"),
     "unknown device": (train("--device", "gpu"), "--device gpu is not here"),
     "stages that are no expression": (train("--still", "("), "--still (: no regular expression (missing )"),
-    "class rows for other towers": (train("--classes", "1"), "--glosses and --distil need clip-mini's towers"),
-    "glosses for other towers": (train("--glosses", "1"), "--glosses and --distil need clip-mini's towers"),
+    "class rows for other towers": (train("--classes", "1"), "--seen-glosses and --distil need clip-mini's towers"),
+    "glosses of views for other towers": (train("--seen-glosses", "1"), "--seen-glosses and --distil need"),
+    "glosses for other towers": (train("--glosses", "1"), "--seen-glosses and --distil need clip-mini's towers"),
     "looks of a tower without stages": (
         train("--mix-styles", "0.5", start="clip-mini-b"),
         "--mix-styles is for EfficientNets and CLIP's ResNets; leave it out",
@@ -95,7 +96,7 @@ BAD = {
     ),
     "class words of a text tower that moves": (
         train("--glosses", "1", "--no-lock-text"),
-        "--classes and --glosses need --lock-text",
+        "--glosses and --seen-glosses need --lock-text",
     ),
     "validation where a suite has none": (
         ("evaluate", "start", "--suite", "zero-shot", "--split", "validation", "--shards", "shards"),

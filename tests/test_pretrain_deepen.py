@@ -22,11 +22,15 @@ def rng(seed):
     return torch.Generator().manual_seed(seed)
 
 
-def test_a_map_of_low_rank_stays_what_it_was():
-    weight = torch.randn(24, 6, generator=rng(0)) @ torch.randn(6, 16, generator=rng(1))
+@pytest.mark.parametrize("dim", [24, 4, 100])
+def test_a_map_of_low_rank_stays_what_it_was(dim):
+    """In a hidden layer of 20, which has room for it; of 10, with units to spare; and of 58, all of them."""
+    weight = torch.randn(dim, 6, generator=rng(0)) @ torch.randn(6, 16, generator=rng(1))
     vectors, others = torch.randn(200, 16, generator=rng(2)), torch.randn(9, 16, generator=rng(3))
-    with torch.no_grad():
-        torch.testing.assert_close(deepened(weight, vectors)(others), others @ weight.T, atol=1e-4, rtol=1e-4)
+    projection = deepened(weight, vectors)
+    torch.testing.assert_close(projection(others), others @ weight.T, atol=1e-4, rtol=1e-4)
+    projection(others).square().sum().backward()
+    assert (projection[2].weight.grad.abs().sum(0) > 0).all()  # every unit can learn
 
 
 def test_what_is_cut_off_is_what_the_texts_hardly_have():
@@ -86,4 +90,5 @@ def test_an_unknown_projection_is_named(folders, capsys):
     file.write_text(file.read_text().replace('"linear"', '"cubic"'))
     write_tokenizer(folders[0] / "tokenizer.json")
     assert main(["deepen", str(folders[0]), "--out", str(folders[0].parent / "deep")]) == 2
-    assert "cubic" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "'cubic'" in error and "use linear or mlp" in error and error.count("\n") == 1

@@ -117,6 +117,18 @@ def test_the_gloss_loss_is_least_where_the_heads_agree_with_the_teacher():
     assert agreeing < 1e-5 < 1 < turned
 
 
+def test_the_loss_of_views_is_least_where_these_show_what_the_old_tower_saw():
+    told, scale = glosses(), torch.tensor(15.0)
+    before = 5 + torch.randn(40, 8, generator=rng(4))  # what all pictures have in common does not count
+    image, text_map = F.normalize(before - before.mean(0)), nn.Linear(6, 8, bias=False)
+    with torch.no_grad():
+        text_map.weight.copy_(torch.linalg.lstsq(told.vectors, told.aims).solution.T)
+    exact = replace(told, aims=F.normalize(text_map(told.vectors)).detach())
+    agreeing = exact.seen_loss(image, before, text_map, scale, rng())
+    turned = exact.seen_loss(-image, before, text_map, scale, rng())
+    assert agreeing < 1e-5 < 1 < turned
+
+
 def test_glosses_are_taught_by_the_trained_classes_alone():
     """Each class's words lead to its row; those of a class that is kept back lead to no row at all."""
     trunk, classifier = nn.Identity(), nn.Linear(1000, 1000, bias=False)
@@ -139,9 +151,29 @@ def test_the_gloss_loss_counts_in_a_step_by_its_weight():
     model.visual.head = nn.Identity()
     told = SimpleNamespace(loss=lambda head, text_map, scale, rng: text_map(torch.ones(1, 16)).square().mean())
     config = replace(CONFIG, glosses=2.0)
-    losses = backward(start(model, config), next(batches()), config, replace(inputs(model), glosses=told))
+    kept = replace(inputs(model), glosses=told, anchor=object())
+    losses = backward(start(model, config), next(batches()), config, kept)
     assert torch.allclose(losses["total"], losses["softmax"] + 2 * losses["glosses"])
     assert losses["glosses"] > 0
+
+
+def test_the_loss_of_views_sees_them_unharmed_and_counts_by_its_weight():
+    model, seen = tiny(), []
+    model.visual.head = nn.Identity()
+    anchor = SimpleNamespace(features=lambda clean: seen.append(clean) or clean.flatten(1))
+
+    def seen_loss(image, before, text_map, scale, rng):
+        assert len(image) == len(before) and torch.allclose(image.norm(dim=1), torch.ones(len(image)))
+        return image.square().sum() + text_map(torch.ones(1, 16)).square().mean()
+
+    told = SimpleNamespace(seen_loss=seen_loss)
+    config = replace(CONFIG, seen_glosses=0.5, noise=0.5)
+    state, kept = start(model, config), replace(inputs(model), glosses=told, anchor=anchor)
+    losses = backward(state, next(batches()), config, kept)
+    assert torch.allclose(losses["total"], losses["softmax"] + 0.5 * losses["seen_glosses"])
+    quiet = replace(config, noise=0.0, radius=0.0)
+    backward(start(model, quiet), next(batches()), quiet, kept)
+    assert len(seen) == 2 and torch.equal(*seen)  # the same views, whatever noise and attack do to those trained on
 
 
 def test_taught_glosses_hold_none_of_the_classes_that_are_kept_back():

@@ -18,7 +18,7 @@ BERT = BertConfig(
 MODEL = {
     "embed_dim": 8,
     "vision_cfg": {"layers": 1, "width": 64, "head_width": 32, "patch_size": 8, "image_size": 16},
-    "text_cfg": {"hf_model_name": "tiny", "context_length": 4},
+    "text_cfg": {"hf_model_name": "tiny", "context_length": 4, "hf_proj_type": "linear"},
 }
 CONFIG = TrainConfig(steps=6, batch=6, sizes=(16,), bank=9, warmup=2, radius=1.0, radius_ramp=2, lr=3e-3, head_lr=3e-3)
 COLOURS = {

@@ -25,7 +25,7 @@ BERT = BertConfig(
 MODEL = {
     "embed_dim": 8,
     "vision_cfg": {"layers": 1, "width": 64, "head_width": 32, "patch_size": 16, "image_size": 32},
-    "text_cfg": {"hf_model_name": "tiny", "context_length": 6},
+    "text_cfg": {"hf_model_name": "tiny", "context_length": 6, "hf_proj_type": "linear"},
 }
 RESNET = MODEL | {"vision_cfg": {"layers": [1, 1, 1, 1], "width": 8, "head_width": 32, "image_size": 32}}
 PREPROCESS = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}

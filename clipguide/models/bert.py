@@ -41,9 +41,7 @@ class BertText(nn.Module):
     whoever has it already; a new one by default.
     """
 
-    def __init__(
-        self, config: BertConfig, output_dim: int, projection: str = "linear", tower: Bert | None = None
-    ) -> None:
+    def __init__(self, config: BertConfig, output_dim: int, projection: str, tower: Bert | None = None) -> None:
         super().__init__()
         self.config, self.output_dim = config, output_dim
         self.context_length, self.vocab_size = config.max_position_embeddings, config.vocab_size

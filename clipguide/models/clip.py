@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from clipguide.errors import UserError
-from clipguide.models.bert import Bert, BertConfig, BertText
+from clipguide.models.bert import PROJECTIONS, Bert, BertConfig, BertText
 from clipguide.models.hub import fetch
 from clipguide.ops.vision_import import import_torchvision
 
@@ -67,6 +67,8 @@ def build_network(config: dict[str, Any], bert: BertConfig | None = None, tower:
     placeholder = {"layers": 1, "width": 8, "heads": 1, "vocab_size": 1, "context_length": 1}
     model = open_clip.CustomTextCLIP(**(config | {"text_cfg": placeholder}))
     projection = config["text_cfg"].get("hf_proj_type", "mlp")  # open_clip's own default
+    if projection not in PROJECTIONS:
+        raise UserError(f"hf_proj_type {projection!r} of a text tower is not known; use {' or '.join(PROJECTIONS)}")
     model.text = BertText(bert, config["embed_dim"], projection, tower)
     model.context_length, model.vocab_size = config["text_cfg"].get("context_length", 77), bert.vocab_size
     return model

@@ -3,7 +3,7 @@
 #
 #   pretrain/recipes/all.sh [FOLDER]     FOLDER (default runs/all) keeps everything; run again to go on
 #
-# Some thirteen hours of two cores with PROFILE=cpu (default), going by the cards.  PROFILE=try takes a few steps of each and
+# Some fourteen hours of two cores with PROFILE=cpu (default), going by the cards.  PROFILE=try takes a few steps of each and
 # bundles nothing; most of its time goes for data and figures.
 . "$(dirname "$0")/common.sh"
 work=$(realpath -m "${1:-runs/all}")
