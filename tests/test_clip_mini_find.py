@@ -38,5 +38,5 @@ def test_it_finds_the_half_that_shows_the_thing(finder):
         halves = torch.cat([drawing(DRAWN[name]), drawing(DRAWN[other])], 3)
         mask = masks.from_text(finder, name, halves)[0, 0]
         warmer.setdefault(name, []).append(float(mask[:, :128].mean() / mask[:, 128:].mean()))
-    del warmer["a smiling face"]  # beside another drawing it does not find this one, as its card says
+    assert min(warmer.pop("a smiling face")) > 1  # this one only just, as its card says
     assert len(warmer) == 2 and min(map(min, warmer.values())) > 4 and median(sum(warmer.values(), [])) > 15
