@@ -12,7 +12,8 @@ from PIL import Image
 
 from pretrain.data.gather import collect, grounds_of
 from pretrain.data.pair import Pair
-from pretrain.data.sources import gcompris, wallpapers
+from pretrain.data.sources import gcompris, snapshots, wallpapers
+from pretrain.data.split import side_of, side_of_concept, task_of
 
 SVG = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
  xmlns:cc="http://web.resource.org/cc/" xmlns:dc="http://purl.org/dc/elements/1.1/" viewBox="0 0 8 8">
@@ -134,3 +135,14 @@ def test_wallpapers_have_written_captions_and_are_grounds(tmp_path: Path, monkey
     assert knit.image(192).size == (90, 90)
     grounds = grounds_of([("wallpapers", pair) for pair in pairs.values()], tmp_path)
     assert [each.shape for each in (*grounds.photos, *grounds.textures)] == [(30, 40, 3), (90, 90, 3)]
+
+
+def test_snapshots_are_for_choosing_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = tmp_path / "table.tsv"
+    table.write_text("scratch\tNature/hill.jpg\ta hill\nscratch\tNature/forest.jpg\ta forest\n")
+    assert side_of_concept("forest") == "test"  # a name of the test chooses nothing
+    monkeypatch.setattr(snapshots, "TABLE", table)
+    picture(tmp_path / "debian/scratch" / snapshots.ROOTS["scratch"] / "Nature/hill.jpg")
+    (hill,) = found("snapshots", tmp_path).values()
+    assert (hill.concept, hill.medium, hill.licence) == ("hill", "photo", "CC-BY-SA-3.0")
+    assert (side_of(hill), task_of(hill)) == ("validation", "photos") and hill.image(12).size == (12, 9)

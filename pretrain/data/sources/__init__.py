@@ -25,6 +25,7 @@ SOURCES = {
     "art4apps": "pretrain.data.sources.art4apps",
     "gcompris": "pretrain.data.sources.gcompris",
     "wallpapers": "pretrain.data.sources.wallpapers",
+    "snapshots": "pretrain.data.sources.snapshots",
     "scenes": "pretrain.data.sources.scenes",
     "furniture": "pretrain.data.sources.furniture",
     "stellarium": "pretrain.data.sources.stellarium",
