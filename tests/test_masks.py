@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from clipguide import images, masks
+from clipguide.encoders import Judge
+from clipguide.ops.spread import spread
 
 
 class Redness:
@@ -32,13 +34,37 @@ def photo():
 
 
 def test_words_find_their_place(photo):
-    mask = masks.from_text(Redness(), "red", photo)
+    mask = masks.from_text([Judge(Redness())], "red", photo)
     assert mask.shape == (1, 1, 64, 96) and mask.min() >= 0 and mask.max() <= 1
     assert mask[..., 20:44, 60:84].mean() > 0.8 and mask[..., :, :30].mean() < 0.2
 
 
+class Contrary(Redness):
+    """Another judge, that takes green for red."""
+
+    def encode_image(self, views):
+        return super().encode_image(views[:, [1, 0, 2]])
+
+
+def test_judges_agree_by_their_weights(photo):
+    photo[:, :, 16:48, 8:40] = torch.tensor([0.1, 0.9, 0.1])[:, None, None]
+    for one, other, warmer in ((3.0, 1.0, "right"), (1.0, 3.0, "left")):
+        heat = masks.relevance([Judge(Redness(), one), Judge(Contrary(), other)], "red", photo)[0, 0]
+        assert (heat[:, 56:88].mean() > heat[:, 8:40].mean()) == (warmer == "right")
+
+
+def test_what_is_found_is_told_on_to_places_of_like_colour(photo):
+    guess = torch.zeros(1, 1, 64, 96)
+    guess[..., 20:28, 60:68] = 1  # a corner of the red square
+    told = spread(guess, photo)
+    assert told.shape == guess.shape and told.min() >= 0 and told.max() <= 1
+    inside = torch.zeros(64, 96, dtype=torch.bool)
+    inside[18:46, 58:86] = True
+    assert told[0, 0][inside].min() > 20 * told[0, 0][:, :50].max()
+
+
 def test_a_flat_photo_gives_a_finite_mask():
-    assert masks.from_text(Redness(), "red", torch.full((1, 3, 40, 40), 0.5)).isfinite().all()
+    assert masks.from_text([Judge(Redness())], "red", torch.full((1, 3, 40, 40), 0.5)).isfinite().all()
 
 
 def test_windows_lie_inside_and_cover_everything():
