@@ -7,7 +7,6 @@ classifier's leading right singular vectors are the directions that tell classes
 
 from __future__ import annotations
 
-import argparse
 import math
 import sys
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 
 from clipguide.models.clip import TOKENIZER, read_tokeniser
 from pretrain.anchor import HELD_CLASSES
+from pretrain.arguments import Parser
 from pretrain.configs import MINI, PREPROCESS
 from pretrain.models import build_mini, embed_texts, minilm_folder, normalise, write_folder
 
@@ -89,7 +89,7 @@ def pink_pictures(count: int, size: int, rng: torch.Generator) -> Tensor:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m pretrain align", description=__doc__.splitlines()[0])
+    parser = Parser(prog="python -m pretrain align", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="CLIP folder to write")
     parser.add_argument("--strength", type=float, default=1.0, help="ridge penalty")
     options = parser.parse_args(arguments)

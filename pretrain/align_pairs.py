@@ -8,7 +8,6 @@ are closed forms: a start without a step of gradient.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import tempfile
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 from clipguide.models.bert import BertConfig, BertText
 from clipguide.models.clip import BERT, TOKENIZER, build_network, read_tokeniser
 from pretrain.align import class_texts, ridge
+from pretrain.arguments import Parser
 from pretrain.begin import captions
 from pretrain.configs import MINI_B
 from pretrain.feed import Feed
@@ -105,7 +105,7 @@ def show(line: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m pretrain align-pairs", description=__doc__.splitlines()[0])
+    parser = Parser(prog="python -m pretrain align-pairs", description=__doc__.splitlines()[0])
     parser.add_argument("--shards", type=Path, required=True, help="folder with .tar shards whose pairs are fitted")
     parser.add_argument("--out", type=Path, required=True, help="CLIP folder to write")
     parser.add_argument("--pairs", type=int, default=8192, help="how many pairs the heads are fitted to")

@@ -6,7 +6,6 @@ Networks that were trained from one start lie in one basin: their mean is often 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from clipguide.errors import UserError
 from clipguide.models.clip import TOKENIZER, open_folder, read_config, text_home
+from pretrain.arguments import Parser
 from pretrain.models import write_folder
 
 
@@ -45,7 +45,7 @@ def _shape(weights: dict[str, Tensor], name: str) -> torch.Size | None:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m pretrain average", description=__doc__.partition("\n")[0])
+    parser = Parser(prog="python -m pretrain average", description=__doc__.partition("\n")[0])
     parser.add_argument("folders", type=Path, nargs="+", help="CLIP folders of one shape, trained from one start")
     parser.add_argument("--out", type=Path, required=True, help="CLIP folder to write")
     parser.add_argument(

@@ -18,6 +18,7 @@ from torch import nn
 
 from clipguide.errors import UserError
 from clipguide.models.clip import CONFIG, TOKENIZER, build_network
+from pretrain.arguments import Parser
 from pretrain.configs import PREPROCESS, model_config
 from pretrain.feed import english, samples
 from pretrain.models import write_folder
@@ -109,8 +110,8 @@ def check(config: dict[str, Any], options: argparse.Namespace) -> None:
         raise UserError(f"{options.config} knows {text['vocab_size']} tokens, CLIP's own {CLIPS_OWN}; give --shards")
 
 
-def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pretrain begin", description=__doc__)
+def make_parser() -> Parser:
+    parser = Parser(prog="python -m pretrain begin", description=__doc__)
     parser.add_argument("--config", required=True, help="a model of open_clip's, such as ViT-S-32-alt")
     parser.add_argument("--shards", type=Path, help="folder of shards whose captions are learned; CLIP's own without")
     parser.add_argument("--out", type=Path, required=True, help="CLIP folder to write")

@@ -6,7 +6,6 @@ their sha256 into checkpoints/manifest.toml.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from clipguide import images
 from clipguide.errors import UserError
 from clipguide.weights import MANIFEST, checkpoints_folder, read_manifest, sha256
+from pretrain.arguments import Parser
 
 CARD = "README.md"
 
@@ -47,11 +47,11 @@ def _with_digests(manifest: str, name: str, digests: dict[str, str]) -> str:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m pretrain.bundle", description=__doc__.partition("\n")[0])
+    parser = Parser(prog="python -m pretrain.bundle", description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path, help="a CLIP in open_clip's layout")
     parser.add_argument("name", nargs="?", default="clip-mini", help="its name in the manifest (default clip-mini)")
-    args = parser.parse_args(words)
     try:
+        args = parser.parse_args(words)
         for file, digest in bundle(args.folder, args.name, checkpoints_folder()).items():
             print(f"{digest}  {file}")
     except UserError as error:

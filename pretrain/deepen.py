@@ -8,7 +8,6 @@ the right one is among the first five for .77 by the closed form, for .81 by the
 
 from __future__ import annotations
 
-import argparse
 from copy import deepcopy
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from clipguide.models.bert import mlp
 from clipguide.models.clip import TOKENIZER, open_folder, read_config, text_home
 from pretrain.align import class_texts
 from pretrain.anchor import HELD_CLASSES
+from pretrain.arguments import Parser
 from pretrain.models import embed_texts, write_folder
 
 
@@ -43,7 +43,7 @@ def deepened(weight: Tensor, vectors: Tensor) -> nn.Module:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m pretrain deepen", description=__doc__.partition("\n")[0])
+    parser = Parser(prog="python -m pretrain deepen", description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path, help="CLIP folder with a BERT and a linear text projection")
     parser.add_argument("--out", type=Path, required=True, help="CLIP folder to write")
     parser.add_argument(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from clipguide.models.bert import BertConfig
 from clipguide.models.clip import BERT, TOKENIZER, build_network, text_home
 from clipguide.models.fold import unfolded
 from pretrain import checkpoint
+from pretrain.arguments import Parser
 from pretrain.models import write_folder
 from pretrain.run import Start, open_start
 
@@ -46,7 +46,7 @@ def _eps(model: nn.Module) -> float:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m pretrain export", description=__doc__)
+    parser = Parser(prog="python -m pretrain export", description=__doc__)
     parser.add_argument("--run", type=Path, required=True, help="folder of a run")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--keep", type=float, default=1.0, help="share of the training in the weights, 0 to 1")

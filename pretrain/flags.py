@@ -10,6 +10,7 @@ import torch
 
 from clipguide.errors import UserError
 from clipguide.ops.device import pick_device
+from pretrain.arguments import Parser
 from pretrain.state import TrainConfig
 
 
@@ -23,8 +24,8 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, TrainConfig]:
     return options, TrainConfig(**{f.name: getattr(options, f.name) for f in fields(TrainConfig)})
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m pretrain train",
         description="Train a CLIP on shards.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
@@ -71,4 +72,7 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
 
 
 def _sides(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: give sides in px, comma-separated, such as 96,112") from None

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from clipguide import weights
 from clipguide.models.clip import BERT, CONFIG, TOKENIZER, WEIGHTS, open_folder
+from pretrain.arguments import Parser
 from pretrain.models import refuse_shared_text
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m pretrain keep", description=__doc__)
+    parser = Parser(prog="python -m pretrain keep", description=__doc__)
     parser.add_argument("folder", type=Path, help="CLIP folder that export wrote")
     parser.add_argument("name", help="its name; one that was kept under it before is replaced")
     parser.add_argument("--about", default="", help="a line for `clipguide models`")

@@ -26,6 +26,7 @@ from clipguide.errors import UserError
 from clipguide.models.clip import CONFIG, TOKENIZER, OpenedClip, open_folder, read_tokeniser
 from clipguide.ops.vision_import import import_torchvision
 from pretrain import vocabulary
+from pretrain.arguments import Parser
 from pretrain.data.packages import default_cache
 from pretrain.data.pair import phrase
 from pretrain.data.sources import load
@@ -156,7 +157,7 @@ def show(line: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m pretrain multilingual", description=__doc__.splitlines()[0])
+    parser = Parser(prog="python -m pretrain multilingual", description=__doc__.splitlines()[0])
     parser.add_argument("--start", type=Path, required=True, help="CLIP folder whose text tower is a BERT")
     parser.add_argument("--out", type=Path, required=True, help="CLIP folder to write")
     parser.add_argument("--rows", type=Path, help="take the rows of this folder instead of training any")

@@ -116,6 +116,12 @@ BAD = {
         ("export", "--run", "out", "--out", "out", "--keep", "1.5"),
         "--keep 1.5: give 0 (the start alone) to 1",
     ),
+    "steps in words": (train("--steps", "many"), "--steps 'many': give a whole number; see python -m pretrain train"),
+    "sides in words": (train("--sizes", "96,x"), "--sizes: '96,x': give sides in px, comma-separated, such as 96,112"),
+    "seconds in words": (train("--save-every", "soon"), "--save-every 'soon': give a number; see"),
+    "a loss that is none": (train("--loss", "hinge"), "--loss: invalid choice: 'hinge' (choose from "),
+    "nothing said": (("train",), "are required: --shards, --start, --out; see python -m pretrain train"),
+    "data of no command": (("data", "nothing"), "COMMAND: invalid choice: 'nothing' (choose from "),
     "no size": (train("--sizes", "0"), "--sizes 0: give sides of at least 8 px"),
     "a size the tower cannot see": (train("--sizes", "64"), "takes no views of 64 px; give --sizes 32"),
     "config with pretrained towers": (

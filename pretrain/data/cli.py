@@ -8,12 +8,13 @@ from collections import Counter
 from pathlib import Path
 
 from clipguide.errors import UserError
+from pretrain.arguments import Parser
 from pretrain.data.packages import default_cache
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one sub-command. Raises UserError for bad input."""
-    parser = argparse.ArgumentParser(prog="python -m pretrain data", description=__doc__)
+    parser = Parser(prog="python -m pretrain data", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_fetch(commands)
     add_build(commands)
@@ -86,7 +87,7 @@ def add_overlap(commands: argparse._SubParsersAction) -> None:
     command.set_defaults(handler=overlap)
 
 
-def add_sources(command: argparse.ArgumentParser) -> None:
+def add_sources(command: Parser) -> None:
     command.add_argument(
         "--sources", help="comma-separated names, folder:PATH, shards:PATH or a .csv; all names by default"
     )

@@ -14,6 +14,7 @@ import torch
 from clipguide import images
 from clipguide.errors import UserError
 from clipguide.weights import Models
+from pretrain.arguments import Parser
 from pretrain.data.shards import write_json
 from pretrain.evaluate.report import Report
 from pretrain.evaluate.subject import Subject
@@ -59,9 +60,9 @@ def check(options: argparse.Namespace, names: Sequence[str]) -> None:
         raise UserError(f"--split {options.split}: only {' and '.join(SPLIT)} measure there; give --suite one of them")
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     suites = "; ".join(f"{name}: {text}" for name, (_, text) in SUITES.items())
-    parser = argparse.ArgumentParser(prog="python -m pretrain evaluate", description=__doc__, epilog=suites)
+    parser = Parser(prog="python -m pretrain evaluate", description=__doc__, epilog=suites)
     parser.add_argument("model", help="a bundled CLIP, a CLIP folder, or MODEL/TAG of open_clip; several as in --clip")
     parser.add_argument("--suite", default="project", help=f"{', '.join(SUITES)}; several with commas")
     parser.add_argument("--shards", type=Path, help="folder of shards, or of its test split")

@@ -5,7 +5,6 @@ It misleads where the judge is weak: a picture that it cannot name may still hav
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from clipguide.encoders import ClipEncoder
 from clipguide.models.forward import Forward, open_forward
 from clipguide.scores import similarities
 from clipguide.weights import Models
+from pretrain.arguments import Parser
 from pretrain.data.shards import read_descriptions
 from pretrain.feed import english
 
@@ -25,7 +25,7 @@ MOST = 200  # texts; chance is 5 in so many for the top 5
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m pretrain forward-evaluate", description=__doc__.splitlines()[0])
+    parser = Parser(prog="python -m pretrain forward-evaluate", description=__doc__.splitlines()[0])
     parser.add_argument("network", type=Path, help="folder of a feed-forward network")
     parser.add_argument("--shards", type=Path, required=True, help="held-out pairs, whose concepts are asked for")
     parser.add_argument("--judge", default="clip-mini-b", help="CLIP that names the pictures")

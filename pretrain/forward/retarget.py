@@ -6,7 +6,6 @@ back, and is folded into the first layer of the network.
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from torch import Tensor
 from clipguide.errors import UserError
 from clipguide.models.forward import Forward, open_forward, write_forward
 from clipguide.weights import Models
+from pretrain.arguments import Parser
 from pretrain.data.shards import read_descriptions
 from pretrain.feed import english
 from pretrain.forward.examples import embedded
@@ -27,7 +27,7 @@ RIDGE = 1e-3
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m pretrain forward-retarget", description=__doc__.splitlines()[0])
+    parser = Parser(prog="python -m pretrain forward-retarget", description=__doc__.splitlines()[0])
     parser.add_argument("network", type=Path, help="folder of a feed-forward network")
     parser.add_argument("--old", help="CLIP that it read in training, if that is not under its name any more")
     parser.add_argument("--clip", required=True, help="CLIP that it is to read")

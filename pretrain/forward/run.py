@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -20,6 +19,7 @@ from clipguide.models.forward import Forward, write_forward
 from clipguide.ops.memory import keep_freed_memory
 from clipguide.weights import Models
 from pretrain import stored
+from pretrain.arguments import Parser
 from pretrain.data.packages import default_cache
 from pretrain.forward.examples import gather
 from pretrain.forward.train import RunConfig, RunState, start, train
@@ -98,8 +98,8 @@ def parts(state: RunState) -> dict[str, Part]:
     return {name: getattr(state, name) for name in ("network", "average", "optimiser")}
 
 
-def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pretrain forward", description="Train the feed-forward start.")
+def make_parser() -> Parser:
+    parser = Parser(prog="python -m pretrain forward", description="Train the feed-forward start.")
     parser.add_argument("--sources", default=SOURCES, help="what to learn from, as in python -m pretrain data")
     parser.add_argument("--cache", type=Path, default=default_cache(), help="where fetched packages and pictures lie")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")

@@ -6,7 +6,6 @@ trained with it.  Crops of one large photograph are alike, and photographs of fe
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from torch import Tensor
 from clipguide import images
 from clipguide.models.vqgan import VQGAN
 from clipguide.weights import Models
+from pretrain.arguments import Parser
 from pretrain.data.shards import write_json
 from pretrain.vqgan.codebook import perplexity
 from pretrain.vqgan.crops import Crops
@@ -97,7 +97,7 @@ def table(found: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m pretrain vqgan-evaluate", description=__doc__.partition("\n")[0])
+    parser = Parser(prog="python -m pretrain vqgan-evaluate", description=__doc__.partition("\n")[0])
     parser.add_argument("model", help="bundled name, or folder")
     parser.add_argument("--crops", type=Path, required=True, help="folder of crops that a run cut")
     parser.add_argument("--features", default="clip-mini", help="CLIP whose image tower measures the feature distance")

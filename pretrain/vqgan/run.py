@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -21,6 +20,7 @@ from clipguide.models.vqgan import VQGAN, write_vqgan
 from clipguide.ops.memory import keep_freed_memory
 from clipguide.weights import Models
 from pretrain import stored
+from pretrain.arguments import Parser
 from pretrain.data.packages import default_cache
 from pretrain.stored import Part
 from pretrain.vqgan import crops
@@ -129,8 +129,8 @@ def parts(state: VqganState) -> dict[str, Part]:
     return {name: getattr(state, name) for name in names}
 
 
-def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pretrain vqgan", description="Train a VQGAN on open pictures.")
+def make_parser() -> Parser:
+    parser = Parser(prog="python -m pretrain vqgan", description="Train a VQGAN on open pictures.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out; --steps may differ")
     parser.add_argument("--start", help="a trained VQGAN of the same architecture whose weights the run begins with")
