@@ -15,7 +15,6 @@ from apps import uploads
 from apps.lazy import one_at_a_time
 from apps.studio import Studio
 from clipguide import images, masks, scores
-from clipguide.encoders import Judge
 from clipguide.errors import UserError
 from clipguide.weights import FINDER
 
@@ -88,8 +87,8 @@ class Page:
             shown, lines = self._read(pictures, said)
         except UserError as error:
             raise uploads.refused(error) from None
-        judges = [Judge(self.studio.models.encoder(clip))]
-        drawn = [(images.to_pil(heated(p, masks.relevance(judges, lines[0], p))), name) for name, p in shown]
+        encoder = self.studio.models.encoder(clip)
+        drawn = [(images.to_pil(heated(p, masks.relevance(encoder, lines[0], p))), name) for name, p in shown]
         return gr.update(value=drawn, visible=True, label=f"Where '{lines[0]}' is found: warm is more like it")
 
 

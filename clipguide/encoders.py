@@ -84,29 +84,25 @@ class Judge:
     since: float = 0.0
 
 
-def read_judges(names: str, setting: str = "clip") -> list[tuple[str, float, float]]:
+def read_judges(names: str) -> list[tuple[str, float, float]]:
     """'clip-mini,ViT-B-32/openai:0.5@0.6' -> [(name, weight, since)]; see `Judge`.
 
-    UserError, which names the setting, for a weight that is not above 0, and where nobody judges from the start.
+    UserError for a weight that is not above 0, and where nobody judges from the start.
     """
-    flag = f"--{setting.replace('_', '-')}"
     judges = []
     for part in names.split(","):
         name, weight, since = split_since(part)
         if weight <= 0:
-            raise UserError(f"{flag} {part.strip()}: a CLIP's weight must be above 0")
+            raise UserError(f"--clip {part.strip()}: a CLIP's weight must be above 0")
         judges.append((name, weight, since))
     if all(since for _, _, since in judges):
-        raise UserError(f"{flag} {names}: one CLIP at least must judge from the start; leave its @ out")
+        raise UserError(f"--clip {names}: one CLIP at least must judge from the start; leave its @ out")
     return judges
 
 
-def rename_judges(names: str, rename: Callable[[str], str], setting: str = "clip") -> str:
-    """The same setting with other names; where these would be read otherwise (a comma in a path), it stays as it is.
-
-    UserError as `read_judges`.
-    """
-    old = read_judges(names, setting)
+def rename_judges(names: str, rename: Callable[[str], str]) -> str:
+    """The same setting with other names; where these would be read otherwise (a comma in a path), it stays as it is."""
+    old = read_judges(names)
     judges = [(rename(name), weight, since) for name, weight, since in old]
     rests = [part.strip()[len(name) :] for part, (name, _, _) in zip(names.split(","), old, strict=True)]
     told = ",".join(name + rest for (name, _, _), rest in zip(judges, rests, strict=True))

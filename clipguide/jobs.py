@@ -21,7 +21,7 @@ from clipguide import hashtags
 from clipguide.encoders import rename_judges
 from clipguide.errors import UserError
 from clipguide.methods import DEFAULT
-from clipguide.plans import JUDGES, Plan, method, plan
+from clipguide.plans import Plan, method, plan
 from clipguide.runs import MAX_NAME, slug, title
 from clipguide.weights import Models, sha256
 
@@ -170,8 +170,8 @@ def _checked(job: Job, digest: Callable[[Path], str], find: Callable[[str, str],
     inputs = {str(path): digest(path) for path in [*files.values(), *pictures, *networks]}
     settings = planned.recipe["settings"] | {name: str(path) for name, path in files.items()}
     content = {name: inputs.get(value, value) if isinstance(value, str) else value for name, value in settings.items()}
-    for name in content.keys() & set(JUDGES):
-        content[name] = rename_judges(content[name], lambda name: inputs.get(name, name))
+    if "clip" in content:
+        content["clip"] = rename_judges(content["clip"], lambda name: inputs.get(name, name))
     texts = [title([text]) for text in planned.texts]
     told = [planned.method, texts, content, [inputs[str(path)] for path in pictures]]
     key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -11,7 +10,6 @@ from torch import Tensor
 
 from clipguide import images
 from clipguide.core import Encoder
-from clipguide.encoders import Judge
 from clipguide.ops.colour import luminance
 from clipguide.ops.spread import spread
 from clipguide.ops.warp import sample, window_points
@@ -27,14 +25,14 @@ def from_file(path: Path, photo: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def from_text(judges: Sequence[Judge], text: str, photo: Tensor) -> Tensor:
+def from_text(encoder: Encoder, text: str, photo: Tensor) -> Tensor:
     """(1, 1, H, W) in [0, 1]: near 1 where CLIP finds what the text says.
 
-    The heat of `relevance` is told on to places of like colour (`spread`), parted into warm and cold, and fitted to
+    The heat of `relevance` is passed on to places of like colour (`spread`), parted into warm and cold, and fitted to
     the photo's edges.
     A map of relevance, not a segmentation: it always finds something, be the thing in the photo or not.
     """
-    heat = spread(relevance(judges, text, photo), photo)
+    heat = spread(relevance(encoder, text, photo), photo)
     heat = (heat - heat.amin()) / (heat.amax() - heat.amin()).clamp(min=1e-6)
     mask = torch.sigmoid((heat - _otsu(heat)) / 0.08)
     radius = max(2, round(0.02 * min(photo.shape[-2:])))
@@ -42,38 +40,30 @@ def from_text(judges: Sequence[Judge], text: str, photo: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def relevance(judges: Sequence[Judge], text: str, photo: Tensor) -> Tensor:
+def relevance(encoder: Encoder, text: str, photo: Tensor, at_once: int = 64) -> Tensor:
     """(1, 1, H, W): how much more the windows over each place look like the text than like anything else.
 
-    Overlapping windows of three sizes are each compared with the text and with what it is not, by every judge; the heat
-    of a place is the mean over the windows that show it, of which those below the average count as cold.
+    Overlapping windows of three sizes are each compared with the text and with what it is not; the heat of a place is
+    the mean over the windows that show it, of which those below the average count as cold.
     """
     height, width = photo.shape[-2:]
     boxes = _windows(width, height)  # (n, 4) x0, y0, x1, y1 in [0, 1]
-    scores = _standard(sum(judge.weight * _scores(judge.encoder, text, photo, boxes) for judge in judges))
-    heat, count = torch.zeros(height, width).to(photo), torch.zeros(height, width).to(photo)
-    for score, box in zip(scores.clamp(min=0), boxes.tolist(), strict=True):  # less like it than most: not at all
-        place = (slice(int(box[1] * height), -int(-box[3] * height)), slice(int(box[0] * width), -int(-box[2] * width)))
-        heat[place] += score
-        count[place] += 1
-    return (heat / count.clamp(min=1))[None, None]
-
-
-def _scores(encoder: Encoder, text: str, photo: Tensor, boxes: Tensor, at_once: int = 64) -> Tensor:
-    """(n,), of mean 0 and deviation 1: how much more each window (n, 4) looks like the text than like CONTRAST."""
     x0, y0, x1, y1 = boxes.unbind(1)
     corners = torch.stack([torch.stack(p, 1) for p in ((x0, y0), (x1, y0), (x1, y1), (x0, y1))], 1)
     points = window_points(corners.to(photo), encoder.size)
-    pixels = (x1 - x0) * photo.shape[-1] / encoder.size
+    pixels = (x1 - x0) * width / encoder.size
     levels = pixels.clamp(min=1).log2().round().long()
     parts = zip(points.split(at_once, 1), levels.split(at_once), strict=True)
     seen = torch.cat([encoder.encode_image(sample(photo, p, part)[:, 0]) for p, part in parts])  # (n, D)
     wanted, other = encoder.encode_text([text]), encoder.encode_text(CONTRAST)
-    return _standard((seen @ wanted.T)[:, 0] - (seen @ other.T).mean(1))
-
-
-def _standard(scores: Tensor) -> Tensor:
-    return (scores - scores.mean()) / scores.std().clamp(min=1e-6)
+    scores = (seen @ wanted.T)[:, 0] - (seen @ other.T).mean(1)
+    scores = ((scores - scores.mean()) / scores.std().clamp(min=1e-6)).clamp(min=0)
+    heat, count = torch.zeros(height, width).to(photo), torch.zeros(height, width).to(photo)
+    for score, box in zip(scores.tolist(), boxes.tolist(), strict=True):  # less like it than most: not at all
+        place = (slice(int(box[1] * height), -int(-box[3] * height)), slice(int(box[0] * width), -int(-box[2] * width)))
+        heat[place] += score
+        count[place] += 1
+    return (heat / count.clamp(min=1))[None, None]
 
 
 def _windows(width: int, height: int) -> Tensor:
@@ -92,6 +82,8 @@ def _windows(width: int, height: int) -> Tensor:
 def _otsu(heat: Tensor) -> Tensor:
     """The level that parts the values into two groups of the least inner variance (Otsu, 1979)."""
     values = heat.flatten().sort().values
+    if len(values) == 1:
+        return values[0]
     count = torch.arange(1, len(values), device=heat.device)
     total = values.cumsum(0)
     low, high = total[:-1] / count, (total[-1] - total[:-1]) / (len(values) - count)

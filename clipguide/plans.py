@@ -23,9 +23,8 @@ from clipguide.options import Common, Guided, Settings, split, validate
 from clipguide.scores import Scorer
 from clipguide.weights import VGG, Models, absolute
 
-# settings that name a network -> its kind, and those that name judges, of which several may be
-NETWORKS = {"features": "clip", "vqgan": "vqgan", "forward": "forward", "restyler": "restyler"}
-JUDGES = ("clip", "mask_clip")
+# settings that name a network -> its kind; those of `clip` are judges, several may be
+NETWORKS = {"mask_clip": "clip", "features": "clip", "vqgan": "vqgan", "forward": "forward", "restyler": "restyler"}
 
 
 def method(name: str) -> ModuleType:
@@ -66,9 +65,10 @@ class Plan:
     @property
     def networks(self) -> set[tuple[str, str]]:
         """(name, kind) of those that were named, and not by default, as `Models.find` takes them."""
-        named = self.settings.model_dump(include={*NETWORKS, *JUDGES}, exclude_defaults=True, exclude_none=True)
-        judged = {(name, "clip") for field in JUDGES if field in named for name, _, _ in read_judges(named[field])}
-        return judged | {(named[field], kind) for field, kind in NETWORKS.items() if named.get(field, VGG) != VGG}
+        named = self.settings.model_dump(include=set(NETWORKS), exclude_defaults=True, exclude_none=True)
+        found = {(named[field], NETWORKS[field]) for field in named if named[field] != VGG}
+        judges = read_judges(self.settings.clip) if isinstance(self.settings, Guided) else []
+        return found | {(name, "clip") for name, _, _ in judges}
 
     def steps(self, models: Models) -> Iterator[Step]:
         """Runs the method; see `core.optimise`.  UserError for a network that is not here, before any is opened."""
@@ -106,19 +106,22 @@ def plan(texts: Sequence[str], method_name: str | None = None, values: Mapping[s
     if any(prompt.chapter[1] > 1 for prompt in prompts) and not getattr(model, "stories", False):
         raise UserError(f"--method {method_name} tells no stories; leave out ' ^ ', or take another method")
     brief = Brief(prompts, common.size, common.seed, common.batch, common.seconds, common.init)
+    if isinstance(settings, Guided):
+        read_judges(settings.clip)
     if hasattr(method(method_name), "check"):
         method(method_name).check(brief, settings)
     return Plan(method_name, texts, common, settings, brief)
 
 
 def _placed(settings: Settings) -> Any:
-    """The settings, with absolute paths.  UserError for one that leads nowhere, and as `read_judges`."""
+    """The settings, with absolute paths.  UserError for one that leads nowhere."""
     paths = {name: value.absolute() for name, value in settings if isinstance(value, Path)}
     for name, path in paths.items():
         if not path.exists():
             raise UserError(f"--{name.replace('_', '-')} {path} is not there; give one that exists")
     networks = {name: absolute(value, NETWORKS[name]) for name, value in settings if name in NETWORKS and value}
-    networks |= {name: rename_judges(value, absolute, name) for name, value in settings if name in JUDGES}
+    if isinstance(settings, Guided):
+        networks["clip"] = rename_judges(settings.clip, absolute)
     update = {name: value for name, value in {**paths, **networks}.items() if value != getattr(settings, name)}
     return settings.model_copy(update=update) if update else settings
 

@@ -18,7 +18,7 @@ from clipguide.core import Canvas, Step
 from clipguide.errors import UserError
 from clipguide.ops.confine import confine
 from clipguide.options import Guided
-from clipguide.weights import FINDERS, Models
+from clipguide.weights import Models
 
 LARGEST_PREVIEW = 2_000_000  # px; the frames of larger photos are shown small, to spare their enlarging at every step
 Keep = Literal["none", "colours", "luminance"]
@@ -30,7 +30,7 @@ class Masked(Guided):
     group: ClassVar = "Where it changes"
     mask: Path | None = Field(None, description="an image file; the photo changes where it is opaque, or else light")
     mask_text: str | None = Field(None, description="what of the photo shall change, in words, such as 'the sky'")
-    mask_clip: str = Field(FINDERS, description="the CLIPs that find it, as --clip takes them")
+    mask_clip: str = Field("clip-mini", description="the CLIP that finds a thing in the photo by its words")
     mask_invert: bool = Field(False, description="change everything but what the mask says")
     feather: float = Field(0.02, ge=0, le=0.5, description="softness of the mask's edge, as a share of the longer side")
 
@@ -140,7 +140,7 @@ def find_mask(small: Tensor, settings: Masked, models: Models) -> Tensor | None:
     if settings.mask is not None:
         mask = masks.from_file(settings.mask, small)
     elif settings.mask_text is not None:
-        mask = masks.from_text(models.judges(settings.mask_clip), settings.mask_text, small)
+        mask = masks.from_text(models.encoder(settings.mask_clip), settings.mask_text, small)
     else:
         return None
     mask = masks.feathered(1 - mask if settings.mask_invert else mask, settings.feather)

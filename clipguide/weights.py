@@ -39,7 +39,6 @@ MANIFEST = "manifest.toml"
 YOURS = "yours"  # the licence of what the user trained
 VGG = "vgg19"  # for `Models.features`
 FINDER = "clip-mini-find"  # the bundled CLIP for what a picture from elsewhere shows
-FINDERS = f"{FINDER},clip-mini-photo"  # and where: the second knows more of skies, water and walls in photographs
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +207,7 @@ class Models:
         return self._forwards[name]
 
     def judges(self, names: str) -> list[Judge]:
-        """The CLIPs of a setting such as `clip`, opened; errors as `encoders.read_judges` and `encoder`."""
+        """The CLIPs of a setting `clip`, opened; errors as `encoders.read_judges` and `encoder`."""
         return [Judge(self.encoder(name), weight, since) for name, weight, since in read_judges(names)]
 
     def find(self, name: str, kind: str) -> None:

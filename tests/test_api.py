@@ -95,7 +95,6 @@ REFUSED = {
     "file of a tint": ({"tint": "@none.png"}, "is no file here"),
     "palette": ({"method": "pixelart", "palette": "gamegirl"}, "--palette gamegirl"),
     "CLIP": ({"clip": "clip-mini:-1"}, "weight must be above 0"),
-    "CLIP of a mask": ({"method": "textstyle", "mask_clip": "clip-mini:0"}, "--mask-clip clip-mini:0: a CLIP's weight"),
     "late CLIP": ({"clip": "clip-mini@0.5"}, "one CLIP at least must judge from the start"),
     "losses": ({"losses": "nowhere:2"}, "no installed package has a loss 'nowhere'"),
     "spot": ({"spot": "a rose"}, "need --spot-mask"),

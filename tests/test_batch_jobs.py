@@ -64,10 +64,9 @@ def test_a_job_is_another_one_with_another_network_and_not_with_another_place_of
         (tmp_path / folder / "my-clip").mkdir()
         (tmp_path / folder / "my-clip/weights").write_text(weights)
         monkeypatch.chdir(tmp_path / folder)
-        settings = {"clip": "my-clip:0.5", "mask_text": "a fox", "mask_clip": "clip-mini,my-clip:2"}
+        settings = {"clip": "my-clip:0.5", "mask_text": "a fox", "mask_clip": "my-clip"}
         (task,) = jobs.check(grid(paths, ["a fox"], **settings))
         assert task.settings["clip"] == f"{tmp_path / folder / 'my-clip'}:0.5"
-        assert task.settings["mask_clip"] == f"clip-mini,{tmp_path / folder / 'my-clip'}:2"
         keys.append(task.key)
     assert keys[0] == keys[1] != keys[2]
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+from statistics import median
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from clipguide import images, masks
-from clipguide.encoders import Judge
 from clipguide.ops.spread import spread
+from clipguide.weights import Models
+from tests.test_judge import DRAWN, drawing
 
 
 class Redness:
@@ -34,37 +38,41 @@ def photo():
 
 
 def test_words_find_their_place(photo):
-    mask = masks.from_text([Judge(Redness())], "red", photo)
+    mask = masks.from_text(Redness(), "red", photo)
     assert mask.shape == (1, 1, 64, 96) and mask.min() >= 0 and mask.max() <= 1
     assert mask[..., 20:44, 60:84].mean() > 0.8 and mask[..., :, :30].mean() < 0.2
 
 
-class Contrary(Redness):
-    """Another judge, that takes green for red."""
-
-    def encode_image(self, views):
-        return super().encode_image(views[:, [1, 0, 2]])
-
-
-def test_judges_agree_by_their_weights(photo):
-    photo[:, :, 16:48, 8:40] = torch.tensor([0.1, 0.9, 0.1])[:, None, None]
-    for one, other, warmer in ((3.0, 1.0, "right"), (1.0, 3.0, "left")):
-        heat = masks.relevance([Judge(Redness(), one), Judge(Contrary(), other)], "red", photo)[0, 0]
-        assert (heat[:, 56:88].mean() > heat[:, 8:40].mean()) == (warmer == "right")
-
-
-def test_what_is_found_is_told_on_to_places_of_like_colour(photo):
+def test_what_is_found_is_passed_on_to_places_of_like_colour(photo):
     guess = torch.zeros(1, 1, 64, 96)
     guess[..., 20:28, 60:68] = 1  # a corner of the red square
-    told = spread(guess, photo)
-    assert told.shape == guess.shape and told.min() >= 0 and told.max() <= 1
+    heard = spread(guess, photo)
+    assert heard.shape == guess.shape and heard.min() >= 0 and heard.max() <= 1
     inside = torch.zeros(64, 96, dtype=torch.bool)
     inside[18:46, 58:86] = True
-    assert told[0, 0][inside].min() > 20 * told[0, 0][:, :50].max()
+    assert heard[0, 0][inside].min() > 20 * heard[0, 0][:, :50].max()
+
+
+def test_a_guess_that_all_share_stays(photo):
+    photo[..., 30:32, 20:22] = torch.tensor([0.1, 0.9, 0.1])[:, None, None]  # a place that is like no other
+    torch.testing.assert_close(spread(torch.ones(1, 1, 64, 96), photo), torch.ones(1, 1, 64, 96))
+
+
+def test_the_bundled_clip_finds_the_half_that_shows_the_thing():
+    encoder, warmer = Models("cpu").encoder("clip-mini"), []
+    for name, other in permutations(DRAWN, 2):
+        halves = torch.cat([drawing(DRAWN[name]), drawing(DRAWN[other])], 3)
+        mask = masks.from_text(encoder, name, halves)[0, 0]
+        warmer.append(float(mask[:, :128].mean() / mask[:, 128:].mean()))
+    assert min(warmer) > 2 and median(warmer) > 15
 
 
 def test_a_flat_photo_gives_a_finite_mask():
-    assert masks.from_text([Judge(Redness())], "red", torch.full((1, 3, 40, 40), 0.5)).isfinite().all()
+    assert masks.from_text(Redness(), "red", torch.full((1, 3, 40, 40), 0.5)).isfinite().all()
+
+
+def test_a_photo_of_one_pixel_gives_a_mask():
+    assert masks.from_text(Redness(), "red", torch.full((1, 3, 1, 1), 0.5)).shape == (1, 1, 1, 1)
 
 
 def test_windows_lie_inside_and_cover_everything():

@@ -145,4 +145,4 @@ def test_snapshots_are_for_choosing_alone(tmp_path: Path, monkeypatch: pytest.Mo
     picture(tmp_path / "debian/scratch" / snapshots.ROOTS["scratch"] / "Nature/hill.jpg")
     (hill,) = found("snapshots", tmp_path).values()
     assert (hill.concept, hill.medium, hill.licence) == ("hill", "photo", "CC-BY-SA-3.0")
-    assert (side_of(hill), task_of(hill)) == ("validation", "photos") and hill.image(12).size == (12, 9)
+    assert (side_of(hill), task_of(hill)) == ("validation", "snapshots") and hill.image(12).size == (12, 9)

@@ -1,9 +1,9 @@
-"""A rough guess of what belongs to a thing, told on to places of like colour.
+"""A rough guess of what belongs to a thing, passed on to places of like colour.
 
-Every place keeps a part of its own guess and takes the rest from all others, those of like colour and nearby most,
-until nothing changes (label propagation; Zhou et al., "Learning with Local and Global Consistency", 2003, here with
-rows that add up to 1 in place of the symmetric norm: a random walk with restarts).  On a small copy of the picture that
-is one linear system.
+Every place keeps a part of its own guess and takes the rest from all others, from those of like colour most, wherever
+they lie, until nothing changes (label propagation; Zhou et al., "Learning with Local and Global Consistency", 2003,
+here with shares that add up to 1 in place of the symmetric norm: a random walk with restarts).  On a small copy of the
+picture that is one linear system.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 SIDE = 48  # px of the copy's longer side
-TOLD = 0.9  # the part of a place's guess that it has from others
+PASSED = 0.9  # the part of a place's guess that it has from others
 ALIKE = 4.0  # deviation of the kernel in colours, in units of CIELAB
-NEAR = 1.0  # and in places, as a share of the longer side
+NEAR = 1.0  # and in places, as a share of the longer side: hardly any
 
 
 @torch.no_grad()
@@ -33,12 +33,10 @@ def spread(guess: Tensor, picture: Tensor) -> Tensor:
     colours = rgb_to_lab(F.interpolate(picture, size, mode="area"))[0].flatten(1).T  # (places, 3)
     rows, columns = torch.meshgrid(*(torch.arange(side, device=picture.device) for side in size), indexing="ij")
     places = torch.stack([rows.flatten(), columns.flatten()], 1).to(colours) / max(size)
-    like = torch.exp(-(_apart(places) / NEAR**2 + _apart(colours) / ALIKE**2) / 2)  # (places, places)
-    like.fill_diagonal_(0)
-    like /= like.sum(1, keepdim=True).clamp(min=1e-6)
-    own_part = torch.eye(len(own)).to(like) - TOLD * like
-    told = torch.linalg.solve(own_part, (1 - TOLD) * own)
-    return F.interpolate(told.view(1, 1, *size), (height, width), mode="bilinear", align_corners=False)
+    unlike = (_apart(places) / NEAR**2 + _apart(colours) / ALIKE**2) / 2
+    shares = (-unlike.fill_diagonal_(1e9)).softmax(1)  # (places, places)
+    settled = torch.linalg.solve(torch.eye(len(own)).to(shares) - PASSED * shares, (1 - PASSED) * own)
+    return F.interpolate(settled.view(1, 1, *size), (height, width), mode="bilinear", align_corners=False)
 
 
 def _apart(points: Tensor) -> Tensor:

@@ -36,15 +36,17 @@ def side_of_concept(concept: str) -> str:
 def task_of(pair: Pair) -> str:
     """The test a held pair belongs to.
 
-    "photos": photographs of names of which no photograph was trained on; drawings of the name may have been. Those of
-    snapshots are for choosing settings.
+    "photos": photographs of names of which no photograph was trained on; drawings of the name may have been.
+    "snapshots": photographs of a source that is never trained on, for choosing settings alone.
     "style": a drawing style never trained on, of concepts that were. "style-concepts": that style, and concepts
     never trained on. One such style is for the test, another for choosing settings.
     "concepts": styles that were trained on, of names that were not, in any source; a longer name may contain the
     held one.
     """
-    if pair.style in ("gcompris", "snapshots"):
+    if pair.style == "gcompris":
         return "photos"
+    if pair.style == "snapshots":
+        return "snapshots"
     seen = side_of_concept(pair.concept) == "train"
     if pair.held:
         return "style" if seen else "style-concepts"

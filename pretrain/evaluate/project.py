@@ -1,6 +1,7 @@
 """The project's own test: what was kept out of training, by photograph, by drawing style and by name.
 
 photos: photographs of names of which no photograph was trained on, among the names of all photographs of their source.
+snapshots, to choose by (validation): photographs of a source never trained on, among its own names.
 style: a drawing style never trained on, of concepts that were. style-concepts: that style, concepts never trained on.
 concepts: styles that were trained on, of names that were not. ImageNet: glosses of 200 held-out classes against the
 rows of Lite0's classifier, for towers of that kind.
@@ -32,7 +33,8 @@ from pretrain.evaluate.subject import Subject
 from pretrain.evaluate.suites import Job
 from pretrain.pairs import fitting
 
-TASKS = {"photos": 128, "style": 550, "style-concepts": 550, "concepts": 170}  # task -> candidates to thin to
+# task -> candidates to thin to
+TASKS = {"photos": 128, "snapshots": 79, "style": 550, "style-concepts": 550, "concepts": 170}
 COLUMNS = (
     *("test", "px", "direction", "queries", "candidates", "R@1", "R@5", "error", "chance@1", "chance@5"),
     *("fewer", "R@1 of fewer", "R@5 of fewer"),
@@ -40,7 +42,7 @@ COLUMNS = (
 
 
 def measure(job: Job) -> Report:
-    """Retrieval both ways on the four tests, and the held-out ImageNet classes, at each size."""
+    """Retrieval both ways on each test, and the held-out ImageNet classes, at each size."""
     shards = job.need_shards()
     samples = read_split(shards, job.split, tuple(TASKS))
     names = {task: candidates(task, samples, shards) for task in TASKS}
