@@ -38,6 +38,8 @@ class Masked(Guided):
     def _one_mask(self) -> Masked:
         if self.mask is not None and self.mask_text is not None:
             raise UserError("--mask and --mask-text were both given; give the one that says what shall change")
+        if self.mask_text is not None and not self.mask_text.strip():
+            raise UserError("--mask-text names nothing; say what of the photo shall change, such as 'the sky'")
         return self
 
 

@@ -104,6 +104,7 @@ REFUSED = {
     "style without picture": ({"method": "styleimage"}, "styleimage takes a picture as the style"),
     "evolution of several": ({"method": "shapes", "by": "evolution", "batch": 2}, "--batch 2: evolution"),
     "open bracket": ({"method": "texture", "text": "a [starry car"}, "needs one pair of brackets"),
+    "mask of no words": ({"method": "textstyle", "mask_text": " "}, "--mask-text names nothing; say what"),
     "two masks": ({"method": "textstyle", "mask": __file__, "mask_text": "sky"}, "--mask and --mask-text were both"),
 }
 
