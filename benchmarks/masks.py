@@ -15,6 +15,7 @@ from __future__ import annotations
 import random
 import statistics
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -24,6 +25,7 @@ from torch import Tensor
 from clipguide import images, masks
 from clipguide.weights import Models
 from pretrain.data.packages import default_cache, fetched_debian
+from pretrain.data.pair import Pair
 from pretrain.data.sources import emoji, gcompris, snapshots, stamps
 from pretrain.data.split import side_of
 
@@ -41,8 +43,11 @@ def measure() -> dict[str, str]:
     for clip in CLIPS:
         encoder = models.encoder(clip)
         for name, places in parts.items():
-            found = [fit(masks.relevance(encoder, text, photo), inside) for photo, text, inside in places]
-            overlaps = [overlap(masks.from_text(encoder, text, photo), inside) for photo, text, inside in places]
+            found, overlaps = [], []
+            for photo, text, inside in places:
+                heat = masks.relevance(encoder, text, photo)
+                found.append(fit(heat, inside))
+                overlaps.append(overlap(masks.from_heat(heat, photo), inside))
             figures[f"{clip}, {len(places)} {name}"] = (
                 f"overlap {statistics.mean(overlaps):.3f}, AUC {statistics.mean(found):.3f}, "
                 f"{sum(each < 0.02 for each in overlaps)} missed"
@@ -78,12 +83,11 @@ def pasted(cache: Path) -> Iterator[Place]:
         yield images.from_pil(board), text, images.from_pil(inside)[0, 0] > 0.5
 
 
-def _held_cut_outs(pairs, count: int, dice: random.Random) -> list[tuple[str, Image.Image]]:
+def _held_cut_outs(pairs: Iterator[Pair], count: int, dice: random.Random) -> list[tuple[str, Image.Image]]:
     held = [pair for pair in pairs if pair.held is None and side_of(pair) == "validation"]
     dice.shuffle(held)
     pictures = ((pair.captions["en"][0], pair.image(128)) for pair in held)
-    found = [(text, picture) for text, picture in pictures if picture.mode == "RGBA"]
-    return found[:count]
+    return list(islice(((text, picture) for text, picture in pictures if picture.mode == "RGBA"), count))
 
 
 def fit(heat: Tensor, inside: Tensor) -> float:

@@ -28,11 +28,17 @@ def from_file(path: Path, photo: Tensor) -> Tensor:
 def from_text(encoder: Encoder, text: str, photo: Tensor) -> Tensor:
     """(1, 1, H, W) in [0, 1]: near 1 where CLIP finds what the text says.
 
-    The heat of `relevance` is passed on to places of like colour (`spread`), parted into warm and cold, and fitted to
-    the photo's edges.
     A map of relevance, not a segmentation: it always finds something, be the thing in the photo or not.
     """
-    heat = spread(relevance(encoder, text, photo), photo)
+    return from_heat(relevance(encoder, text, photo), photo)
+
+
+@torch.no_grad()
+def from_heat(heat: Tensor, photo: Tensor) -> Tensor:
+    """(1, 1, H, W) in [0, 1]: the heat, of that shape, passed on to places of like colour (`spread`), parted into warm
+    and cold, and fitted to the photo's edges.
+    """
+    heat = spread(heat, photo)
     heat = (heat - heat.amin()) / (heat.amax() - heat.amin()).clamp(min=1e-6)
     mask = torch.sigmoid((heat - _otsu(heat)) / 0.08)
     radius = max(2, round(0.02 * min(photo.shape[-2:])))
