@@ -6,11 +6,16 @@ Without torch.distributed's process group each function is what it is for one pr
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 import torch.distributed as dist
+
+# Its functions have the process group of the moment of this import as their default. Imported first after `join`, as
+# torch's optimisers do, it would keep the group and its threads alive past `leave`.
+import torch.distributed.nn
 from torch import Tensor, nn
 
 
@@ -34,8 +39,15 @@ def join(device: str) -> None:
 
 
 def leave() -> None:
+    """Ends what `join` began.
+
+    gloo's threads free the tensors of past transfers, and one that does so while Python ends aborts the process
+    (https://github.com/pytorch/pytorch/pull/179291). Caches of sharded tensors keep these threads alive past the group,
+    so they get a moment without the interpreter's lock.
+    """
     if count() > 1:
         dist.destroy_process_group()
+        time.sleep(0.2)
 
 
 def agree(yes: bool) -> bool:

@@ -73,10 +73,14 @@ def test_replay_repeats_dropout():
     assert torch.allclose(layer[0].weight.grad, expected, atol=1e-5)
 
 
-def work(rank, port, folder):
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+def join(rank, port):
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "RANK": str(rank)}
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", rank=rank, world_size=2)
+    processes.join("cpu")
+
+
+def work(rank, port, folder):
+    join(rank, port)
     try:
         step.views = upright
         pairs = next(batches())
@@ -86,7 +90,12 @@ def work(rank, port, folder):
             loss, found, state = gradients(replace(PLAIN, batch=3, lock_text=cached), part, cached)
             torch.save((loss, found, state.bank.concepts), f"{folder}/{rank}{cached}.pt")
     finally:
-        dist.destroy_process_group()
+        processes.leave()
+    assert not [name for name in threads() if "gloo" in name]  # one could abort the process at its end
+
+
+def threads():
+    return [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]  # none but on Linux
 
 
 def test_two_processes_equal_one(tmp_path, monkeypatch):
@@ -105,9 +114,7 @@ SHARDED = replace(PLAIN, batch=3, lock_text=False, steps=3, eps=1e-3, warmup=1, 
 
 
 def sharded_work(rank, port, folder):
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", rank=rank, world_size=2)
+    join(rank, port)
     try:
         step.views = upright
         for chunk, radius in ((0, 0.0), (2, 0.0), (0, 0.5)):
@@ -118,7 +125,7 @@ def sharded_work(rank, port, folder):
                 torch.save((loss, found), f"{folder}/{chunk}{radius}.pt")
         steps_saved_and_resumed(rank, f"{folder}/c.pt")
     finally:
-        dist.destroy_process_group()
+        processes.leave()
 
 
 def sharded_model():
