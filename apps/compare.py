@@ -19,7 +19,7 @@ from clipguide.errors import UserError
 from clipguide.weights import FINDER
 
 MOST_PICTURES, MOST_TEXTS = 16, 32
-LONGEST = 320  # px of a picture whose relevance is drawn
+LONGEST = 320  # px of a picture whose heat is drawn
 WARM = torch.tensor([[0.05, 0.03, 0.25], [0.55, 0.1, 0.45], [0.95, 0.35, 0.2], [1.0, 0.9, 0.35]])  # cold to hot
 
 
@@ -88,7 +88,7 @@ class Page:
         except UserError as error:
             raise uploads.refused(error) from None
         encoder = self.studio.models.encoder(clip)
-        drawn = [(images.to_pil(heated(p, masks.relevance(encoder, lines[0], p))), name) for name, p in shown]
+        drawn = [(images.to_pil(heated(p, masks.heat(encoder, lines[0], p))), name) for name, p in shown]
         return gr.update(value=drawn, visible=True, label=f"Where '{lines[0]}' is found: warm is more like it")
 
 
@@ -115,7 +115,7 @@ def _cell(cosine: float, share: float, best: bool) -> str:
 
 
 def heated(picture: Tensor, heat: Tensor) -> Tensor:
-    """The picture (1, 3, H, W) under its relevance (1, 1, H, W), from cold to hot."""
+    """The picture (1, 3, H, W) under heat (1, 1, H, W), from cold to hot."""
     heat = (heat - heat.amin()) / (heat.amax() - heat.amin()).clamp(min=1e-6)
     heat = F.avg_pool2d(heat, 9, 1, 4, count_include_pad=False)[0, 0]
     place = heat * (len(WARM) - 1)

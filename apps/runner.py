@@ -127,10 +127,11 @@ class Runner:
             thread.start()
 
     def submit(self, *planned: api.Plan, video: bool = True) -> list[Job]:
-        """Puts plans in the line, all or none of them.  UserError when too many wait."""
+        """Puts plans in the line, all or none of them.  UserError when too many wait, or no folder can be made."""
         with self._line:
             self._refuse_a_crowd(len(planned))
-            jobs = [Job(plan, runs.create(self.root, plan.recipe), video=video) for plan in planned]
+            made = runs.create_all(self.root, [plan.recipe for plan in planned])
+            jobs = [Job(plan, run, video=video) for plan, run in zip(planned, made, strict=True)]
             for job in jobs:
                 self._put(job)
         return jobs
@@ -229,8 +230,7 @@ class Runner:
         except UserError as error:
             work.become("failed", tidy(str(error)))
         except Exception as error:  # whatever it is, the next one must run, and the page must say why
-            said = " ".join(str(error).split())[:300]
-            work.become("failed", f"{type(error).__name__}: {said}")
+            work.become("failed", f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
 
     def _trim(self) -> None:
         """Forgets the oldest jobs that are over: History reads their folders."""

@@ -30,15 +30,18 @@ def from_text(encoder: Encoder, text: str, photo: Tensor) -> Tensor:
 
     A map of relevance, not a segmentation: it always finds something, be the thing in the photo or not.
     """
-    return from_heat(relevance(encoder, text, photo), photo)
+    return from_heat(heat(encoder, text, photo), photo)
+
+
+@torch.no_grad()
+def heat(encoder: Encoder, text: str, photo: Tensor) -> Tensor:
+    """(1, 1, H, W): the text's `relevance`, passed on to places of like colour (`spread`)."""
+    return spread(relevance(encoder, text, photo), photo)
 
 
 @torch.no_grad()
 def from_heat(heat: Tensor, photo: Tensor) -> Tensor:
-    """(1, 1, H, W) in [0, 1]: the heat, of that shape, passed on to places of like colour (`spread`), parted into warm
-    and cold, and fitted to the photo's edges.
-    """
-    heat = spread(heat, photo)
+    """(1, 1, H, W) in [0, 1]: heat of that shape, parted into warm and cold, and fitted to the photo's edges."""
     heat = (heat - heat.amin()) / (heat.amax() - heat.amin()).clamp(min=1e-6)
     mask = torch.sigmoid((heat - _otsu(heat)) / 0.08)
     radius = max(2, round(0.02 * min(photo.shape[-2:])))

@@ -7,6 +7,7 @@
         preview.png     the newest frame
         frames/         one PNG for each kept step
         picture.png     the result; picture-2.png and so on in a batch
+        .lock           held by the process that makes the picture
         output.json     of an unfinished run that writes elsewhere too: see `commands.delivery`
     Every file is written whole or not at all.
 """
@@ -20,20 +21,18 @@ import os
 import re
 import shutil
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from clipguide import images
 from clipguide.errors import UserError
 
-try:
-    import fcntl
-except ImportError:  # Windows has none: there a run's folder is not locked
-    fcntl = None
-
+LOCK = ".lock"
 MAX_NAME = 120  # bytes; file systems take 255, and endings and numbers are added
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)")  # names that Windows keeps for itself
 FOLDERS = re.compile(r"(?<!\S)@/[^|^]*/")  # of an image prompt
@@ -102,10 +101,19 @@ class Run:
 
         UserError when another holds it.
         """
-        with _locked(self.folder / "recipe.json") as free:
-            if not free:
-                raise UserError(f"{self.folder} is still being made by another process; wait for it, or stop it there")
+        lock = FileLock(self.folder / LOCK, thread_local=False)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(
+                f"{self.folder} is still being made by another process; wait for it, or stop it there"
+            ) from None
+        except (OSError, NotImplementedError):  # a folder that takes no files, a file system without locks
+            pass
+        try:
             yield
+        finally:
+            lock.release()
 
     def log(self) -> list[dict[str, Any]]:
         """A dict for each logged step, oldest first; a line cut short by a kill is left out."""
@@ -171,27 +179,6 @@ class Run:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[bool]:
-    """Whether nobody else has locked the file; then it stays locked.  True where the system knows no locks."""
-    try:
-        file = path.open("r+b")
-    except OSError:
-        file = None
-    if file is None or fcntl is None:
-        yield True
-        return
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            free = True
-        except BlockingIOError:
-            free = False
-        except OSError:  # a file system without locks
-            free = True
-        yield free
-
-
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
@@ -205,13 +192,33 @@ def create(root: Path, recipe: Mapping[str, Any]) -> Run:
     name = slug(title(recipe["prompts"]))
     try:
         root.mkdir(parents=True, exist_ok=True)
-        folder = make_unused(root / name)
-        run = Run(folder)
+        run = Run(make_unused(root / name))
+    except OSError as error:
+        raise _unwritable(root, error) from None
+    try:
         told = json.dumps(recipe, ensure_ascii=False, indent=1, sort_keys=True)
         run.write("recipe.json", told.encode(errors="backslashreplace"))  # a file's name may be no UTF-8
     except OSError as error:
-        raise UserError(f"--runs {root}: cannot be written ({error.strerror}); give another folder") from None
+        run.remove()
+        raise _unwritable(root, error) from None
     return run
+
+
+def create_all(root: Path, recipes: Iterable[Mapping[str, Any]]) -> list[Run]:
+    """`create` for each, or no folder at all.  UserError as there."""
+    made: list[Run] = []
+    try:
+        for recipe in recipes:
+            made.append(create(root, recipe))
+    except UserError:
+        for run in made:
+            run.remove()
+        raise
+    return made
+
+
+def _unwritable(root: Path, error: OSError) -> UserError:
+    return UserError(f"--runs {root}: cannot be written ({error.strerror}); give another folder")
 
 
 def make_unused(path: Path) -> Path:

@@ -22,7 +22,7 @@ from clipguide.together import Table
 from clipguide.weights import Models
 
 WORK = "work"  # the folder of the runs that are on their way
-OWN = ("recipe.json", "log.jsonl", "state.pt", "preview.png")  # files of a run that are no result
+OWN = ("recipe.json", "log.jsonl", "state.pt", "preview.png", runs.LOCK)  # files of a run that are no result
 
 
 @dataclass(frozen=True, slots=True)

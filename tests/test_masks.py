@@ -53,6 +53,17 @@ def test_what_is_found_is_passed_on_to_places_of_like_colour(photo):
     assert heard[0, 0][inside].min() > 20 * heard[0, 0][:, :50].max()
 
 
+def test_heat_keeps_to_the_thing_where_relevance_reaches_around_it(photo):
+    relevance, heat = masks.relevance(Redness(), "red", photo), masks.heat(Redness(), "red", photo)
+    around = (slice(18, 46), slice(90, 96))  # blue, beside the square
+    within = (slice(18, 46), slice(60, 84))
+
+    def share(warmth):
+        return warmth[0, 0][around].mean() / warmth[0, 0][within].mean()
+
+    assert share(heat) < 0.2 and share(relevance) > 0.4
+
+
 def test_a_guess_that_all_share_stays(photo):
     photo[..., 30:32, 20:22] = torch.tensor([0.1, 0.9, 0.1])[:, None, None]  # a place that is like no other
     torch.testing.assert_close(spread(torch.ones(1, 1, 64, 96), photo), torch.ones(1, 1, 64, 96))

@@ -142,6 +142,33 @@ def test_the_death_of_a_process_lets_go_of_its_run(tmp_path):
         pass
 
 
+def test_a_folder_that_takes_no_lock_is_made_all_the_same(tmp_path, monkeypatch):
+    run, entered = runs.create(tmp_path, RECIPE), []
+
+    def refuse(lock, **_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(runs.FileLock, "acquire", refuse)
+    with run.held():
+        entered.append(run)
+    assert entered == [run]
+
+
+def test_of_several_runs_all_are_made_or_none(tmp_path, monkeypatch):
+    assert [run.folder.name for run in runs.create_all(tmp_path, [RECIPE] * 2)] == ["a-fox", "a-fox-2"]
+    write = runs.Run.write
+
+    def full(run, name, data):
+        if run.folder.name == "a-fox-4":
+            raise OSError(28, "No space left on device")
+        return write(run, name, data)
+
+    monkeypatch.setattr(runs.Run, "write", full)
+    with pytest.raises(UserError, match="No space left"):
+        runs.create_all(tmp_path, [RECIPE] * 3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-fox", "a-fox-2"]
+
+
 def test_a_folder_without_a_recipe_is_no_run(tmp_path):
     with pytest.raises(UserError, match="is no run"):
         _ = runs.Run(tmp_path).recipe
