@@ -53,6 +53,8 @@ class Serving:
     def __post_init__(self) -> None:
         if (self.share or not loopback(self.host)) and self.auth is None:
             raise UserError("others can reach this address; give --auth USER:PASSWORD, or leave out --share and --host")
+        if self.runs.exists() and not self.runs.is_dir():
+            raise UserError(f"--runs {self.runs} is no folder; give one, or a name for a new one")
         if self.workers < 0:
             raise UserError(f"--workers {self.workers}: give 1 or more, or 0: as many as memory allows")
 

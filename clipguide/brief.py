@@ -32,6 +32,7 @@ COLON = r"(?P<space>\s*):\s*"
 SINCE = re.compile(rf"(?P<judge>[^@]+?)\s*@\s*(?P<since>{NUMBER})")
 WEIGHTED = re.compile(rf"(?P<text>.*?){COLON}(?P<weight>{NUMBER})", re.DOTALL)
 STOPPED = re.compile(rf"(?P<text>.*?){COLON}(?P<weight>{NUMBER})\s*:\s*(?P<stop>{NUMBER})", re.DOTALL)
+ADDRESS = re.compile(r"\w+://")
 IMAGE = re.compile(r"((?:^|(?<!\\)\||(?<!\S)\^(?=\s))\s*@)")  # up to where an image prompt's path begins
 MAX_WEIGHT = 100.0
 MAX_STOP = math.pi**2 / 2  # of opposite vectors
@@ -110,8 +111,11 @@ def parts(text: str) -> list[list[str]]:
 def placed(text: str, folder: Path | None = None) -> str:
     """The text with absolute paths of its image prompts, from `folder` or from here: it means the same everywhere."""
     head, *rest = IMAGE.split(text)
+    folder = folder or os.getcwd()
     return head + "".join(
-        part if number % 2 == 0 else os.path.join(folder or os.getcwd(), os.path.expanduser(part))
+        os.path.join(folder, os.path.expanduser(part))
+        if number % 2 and part.strip() and not ADDRESS.match(part)
+        else part
         for number, part in enumerate(rest)
     )
 
@@ -156,7 +160,7 @@ def _colon_is_text(match: re.Match[str]) -> bool:
 
 
 def _image_file(name: str) -> Path:
-    if re.match(r"\w+://", name):
+    if ADDRESS.match(name):
         raise UserError(f"the image prompt '{name}' is an address; save the picture and give @FILE")
     path = Path(os.path.expanduser(name))
     if not path.is_file():

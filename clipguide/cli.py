@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
 import importlib
 import os
 import sys
@@ -19,6 +20,7 @@ import clipguide
 from clipguide.commands import COMMANDS
 from clipguide.errors import Notice, UserError
 
+UNUSABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP}  # paths
 ABOUT = "Make and edit pictures by following CLIP's gradient."
 EXAMPLE = 'clipguide COMMAND --help tells more.  For a start:  clipguide generate "a painting of a starry night sky"'
 
@@ -47,6 +49,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Runs `clipguide WORDS...` and returns the exit code."""
     words = sys.argv[1:] if words is None else list(words)
     debug = bool(os.environ.get("CLIPGUIDE_DEBUG"))
+    _open_closed()
     try:
         with warnings.catch_warnings():
             _show_only_notices()
@@ -62,7 +65,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except (OSError, MemoryError, RuntimeError) as error:
         if debug:
             raise
-        return _fail(_reason(error), 1)
+        return _fail(_reason(error), 2 if getattr(error, "errno", None) in UNUSABLE else 1)
     except Exception as error:
         if debug:
             raise
@@ -105,6 +108,7 @@ def _reason(error: BaseException) -> str:
     said = " ".join(str(error).split())
     if isinstance(error, OSError) and error.strerror:
         said = f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
+        said += "; give another path, or mend this one" if error.errno in UNUSABLE else ""
     return f"{type(error).__name__}: {said}" if not isinstance(error, OSError) else said
 
 
@@ -118,6 +122,13 @@ def _show_only_notices() -> None:
     warnings.simplefilter("ignore")
     warnings.simplefilter("always", Notice)
     warnings.showwarning = lambda message, *rest, **more: print(f"clipguide: {message}", file=sys.stderr)
+
+
+def _open_closed() -> None:
+    """A stream that was closed before the start swallows what is printed, and no other file takes its number."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))
 
 
 def _print_any_name() -> None:

@@ -91,6 +91,8 @@ def _decode(path: Path | str) -> Image.Image:
     """The first frame, upright, as RGBA."""
     from PIL import Image, ImageOps
 
+    if not Path(path).is_file() and Path(path).exists():  # a pipe would be waited for
+        raise UserError(f"{path} is no file; give a PNG, JPEG or WebP")
     with Image.open(path) as file:
         if file.width * file.height > MAX_PIXELS:
             raise UserError(f"{path} has {file.width} x {file.height} px; at most 64 million pixels are read")
@@ -113,8 +115,7 @@ def from_pil(image: Image.Image) -> Tensor:
     """-> (1, 3, H, W)."""
     import numpy as np
 
-    array = np.array(image.convert("RGB"), dtype=np.float32) / 255
-    return torch.from_numpy(array).movedim(-1, 0)[None].contiguous()
+    return torch.from_numpy(np.array(image.convert("RGB"), dtype=np.float32) / 255).movedim(-1, 0)[None].contiguous()
 
 
 def to_pil(image: Tensor) -> Image.Image:
@@ -144,8 +145,7 @@ def diffuse(image: Tensor, palette: Tensor) -> Tensor:
 def main_colours(image: Tensor, count: int) -> Tensor:
     """The `count` (or fewer, where there are no more) colours that stand best for a picture (3, H, W) -> (K, 3)."""
     palette = to_pil(image).quantize(count, kmeans=3)
-    used = [number for _, number in palette.getcolors()]
-    return torch.tensor(palette.getpalette()).view(-1, 3)[sorted(used)] / 255
+    return torch.tensor(palette.getpalette()).view(-1, 3)[sorted(number for _, number in palette.getcolors())] / 255
 
 
 def colour(name: str) -> Tensor:

@@ -29,7 +29,7 @@ PHOTO_METHOD = "textstyle"  # of a job with a photo that names no method
 SHEET = "contact-sheet"  # a page of the contact sheet, without ending; further ones are contact-sheet-2 and so on
 SHEETS = re.compile(rf"{SHEET}(-\d+)?")
 MOST_LETTERS = 60  # of a photo's name or a style in the name of a job
-ABSENT = "absent"  # the digest of a file that is not there
+ABSENT = "absent"  # the digest of what is no file
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +219,6 @@ def _digest(path: Path, digest: Callable[[Path], str]) -> str:
         inside = [f"{file.relative_to(path)} {digest(file)}" for file in sorted(path.rglob("*")) if file.is_file()]
         return hashlib.sha256("\n".join(inside).encode(errors="backslashreplace")).hexdigest()
     try:
-        return sha256(path)
+        return sha256(path) if path.is_file() else ABSENT  # a pipe would be waited for
     except OSError:
         return ABSENT

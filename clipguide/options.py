@@ -202,6 +202,9 @@ def validate(model: type[Settings], values: Mapping[str, Any]) -> Any:
     unknown = [name for name in values if name not in model.model_fields]
     if unknown:
         raise UserError(f"unknown setting '{unknown[0]}'; there are: {', '.join(model.model_fields)}")
+    for name, value in values.items():
+        if isinstance(value, bool) and model.model_fields[name].annotation is not bool:  # to Python True is a 1
+            raise UserError(_refusal({"loc": (name,), "msg": "true and false mean nothing here"}, values))
     try:
         return model(**values)
     except ValidationError as error:

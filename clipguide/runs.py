@@ -22,7 +22,7 @@ import re
 import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,14 +116,14 @@ class Run:
             lock.release()
 
     def log(self) -> list[dict[str, Any]]:
-        """A dict for each logged step, oldest first; a line cut short by a kill is left out."""
+        """A dict for each logged step, oldest first; what is no such line, as one cut short by a kill, is left out."""
         path, entries = self.folder / "log.jsonl", []
         for line in path.read_bytes().split(b"\n") if path.exists() else []:
             try:
                 entries.append(json.loads(line.decode()))
             except ValueError:
                 continue
-        return entries
+        return [entry for entry in entries if isinstance(entry, dict) and "step" in entry]
 
     def log_before(self, step: int) -> list[dict[str, Any]]:
         """Cuts the log back to the entries before that step, and returns them."""
@@ -189,18 +189,21 @@ def _line(entry: Mapping[str, Any]) -> str:
 
 def create(root: Path, recipe: Mapping[str, Any]) -> Run:
     """A new folder under `root`, named after the prompt.  UserError when it cannot be written."""
-    name = slug(title(recipe["prompts"]))
+    name, fresh = slug(title(recipe["prompts"])), not root.exists()
     try:
         root.mkdir(parents=True, exist_ok=True)
         run = Run(make_unused(root / name))
     except OSError as error:
-        raise _unwritable(root, error) from None
+        raise UserError(f"--runs {root}: cannot be written ({error.strerror}); give another folder") from None
     try:
         told = json.dumps(recipe, ensure_ascii=False, indent=1, sort_keys=True)
         run.write("recipe.json", told.encode(errors="backslashreplace"))  # a file's name may be no UTF-8
-    except OSError as error:
+    except UserError:
         run.remove()
-        raise _unwritable(root, error) from None
+        if fresh:
+            with suppress(OSError):  # other runs lie there by now
+                root.rmdir()
+        raise
     return run
 
 
@@ -215,10 +218,6 @@ def create_all(root: Path, recipes: Iterable[Mapping[str, Any]]) -> list[Run]:
             run.remove()
         raise
     return made
-
-
-def _unwritable(root: Path, error: OSError) -> UserError:
-    return UserError(f"--runs {root}: cannot be written ({error.strerror}); give another folder")
 
 
 def make_unused(path: Path) -> Path:

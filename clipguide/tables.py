@@ -162,6 +162,9 @@ def _job(source: Path, line: int, row: Mapping[str, Any], method: str | None, se
     prompts = (prompts,) if isinstance(prompts, str) else prompts
     if not isinstance(prompts, (tuple, list)) or not all(isinstance(text, str) for text in prompts):
         raise UserError(f"{where}: the prompt is no text, nor a list of texts")
+    for name in ("photo", "method"):
+        if not isinstance(row.get(name, ""), str):
+            raise UserError(f"{where}: the {name} is {row[name]!r}; give one, as text")
     own = {name: value for name, value in row.items() if name not in OWN}
     if "photo" in row:
         own["init"] = row["photo"]
@@ -181,13 +184,17 @@ def _grid(source: Path, found: Mapping[str, Any], method: str | None, settings: 
     own = found.get("settings") or {}
     if not isinstance(own, dict) or not all(isinstance(style, str) for style in lists["styles"]):
         raise UserError(f"{source.name}: styles are a list of texts, and settings lines such as 'steps: 60'")
+    if not all(type(seed) is int for seed in lists["seeds"]) or not isinstance(own.get("method", ""), str):
+        raise UserError(f"{source.name}: seeds are a list of whole numbers, and a method is a name")
     own = {_plain(str(name)): value for name, value in own.items()}
     method = own.pop("method", method)
-    photos = found.get("photos")
+    photos = found.get("photos") or []
     if isinstance(photos, str):
         photos = photos_of(source.parent / photos)
-    elif isinstance(photos, list):
-        photos = [source.parent / str(photo) for photo in photos]
+    elif isinstance(photos, list) and all(isinstance(photo, str) for photo in photos):
+        photos = [source.parent / photo for photo in photos]
+    else:
+        raise UserError(f"{source.name}: photos are a folder, or a list of files")
     own = {**settings, **_beside(source, own, method)}
     return grid(photos or [None], lists["styles"], lists["seeds"], method=method, settings=own)
 

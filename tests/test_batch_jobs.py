@@ -105,6 +105,11 @@ REFUSED = {
     "day.yaml": ([], "day.yaml: no YAML"),
     "row.yaml": ([], "row.yaml line 2: no row"),
     "grid.yaml": ([], "unknown entry 'style'"),
+    "photos.yaml": ([], "photos.yaml: photos are a folder, or a list of files"),
+    "seeds.yaml": ([], "seeds.yaml: seeds are a list of whole numbers"),
+    "method.yaml": ([], "method.yaml line 1: the method is "),
+    "photo.yaml": ([], "photo.yaml line 2: the photo is 5; give one, as text"),
+    "truth.yaml": ([], "truth.yaml line 1: --seed True: true and false mean nothing here"),
     "in": (["--seeds", "3-1"], "--seeds 3-1: write numbers"),
     "in ": (["a mosaic", "--steps", "many"], "--steps many"),
     "in  ": (["a mosaic", "--device", "cud"], "--device cud is not here"),
@@ -135,6 +140,11 @@ TABLES = {
     "day.yaml": "- {prompt: a fox, seed: 2024-13-01}\n",
     "row.yaml": "- prompt: a\n- a fox\n",
     "grid.yaml": "photos: in\nstyle: a\n",
+    "photos.yaml": "photos: {a: b}\nstyles: [a]\n",
+    "seeds.yaml": "styles: [a]\nseeds: {a: 1}\n",
+    "method.yaml": "- {prompt: a, method: [x]}\n",
+    "photo.yaml": "- prompt: a\n- {prompt: a, photo: 5}\n",
+    "truth.yaml": "- {prompt: a, seed: yes}\n",
 }
 
 

@@ -12,11 +12,10 @@ from doubles import tiny_checkpoints
 from tiny_line import TINY, facts
 
 from clipguide import images
+from clipguide.cli import main
 
 
 def test_the_page_wants_a_port_that_exists(capfd):
-    from clipguide.cli import main
-
     assert main(["app", "--port", "99999"]) == 2
     assert capfd.readouterr().err == "clipguide: --port 99999: a port is a number from 0 (any that is free) to 65535\n"
 
@@ -43,6 +42,12 @@ BAD = {
     "no value": (["generate", "a fox", "--steps"], "--steps"),
     "missing photo": (["generate", "a fox", "--init", "none.png"], "none.png is not there"),
     "no photo": (["generate", "a fox", "--init", "text.png"], "text.png is no picture that can be read"),
+    "pipe as photo": (["generate", "a fox", "--init", "pipe.png"], "pipe.png is no file"),
+    "pipe to score": (["score", "pipe.png", "a fox"], "pipe.png is no file"),
+    "long name": (["generate", "a fox", "--runs", 300 * "n"], "File name too long: "),
+    "long photo": (["generate", "a fox", "--init", 300 * "n"], "File name too long: "),
+    "address": (["generate", "@http://host/fox.png"], "'http://host/fox.png' is an address"),
+    "image prompt of nothing": (["generate", "@"], "is empty; write some words"),
     "image prompt": (["generate", "@none.png"], "is no file here"),
     "YAML key": (["generate", "a fox", "--config", "key.yaml"], "unknown setting 'stpes'"),
     "YAML value": (["generate", "a fox", "--config", "value.yaml"], "--steps many"),
@@ -87,6 +92,7 @@ def _bad_files(folder):
     (folder / "corrupt" / weights).write_bytes((mini / weights).read_bytes()[:999])
     (folder / "wrong" / weights).write_bytes((tiny_checkpoints() / "tiny-resnet" / weights).read_bytes())
     (folder / "text.png").write_text("{ not: [a picture")
+    os.mkfifo(folder / "pipe.png")
     (folder / "key.yaml").write_text("stpes: 3")
     (folder / "value.yaml").write_text("steps: many")
     (folder / "list.yaml").write_text("- steps")
@@ -104,6 +110,41 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(call, tmp_path):
     assert (code, out) == (2, "") and err.count("\n") == 1
     assert "state.pt cannot be written (File too large); make room" in err
     assert not (tmp_path / "outputs").exists(), "neither a half file nor an empty folder"
+
+
+def test_a_disk_that_is_full_at_the_start_leaves_no_folder(call, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", full)
+    code, _, err = call("generate", "a fox", *TINY)
+    assert code == 2 and "cannot be written (No space left on device)" in err and not list(tmp_path.iterdir())
+
+
+def test_where_the_picture_cannot_be_copied_the_run_is_named(call, tmp_path, monkeypatch):
+    (tmp_path / "there").mkdir()
+    replace = os.replace
+
+    def replace_here(source, target):
+        if "there" in str(target):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", replace_here)
+    code, _, err = call("generate", "a fox", *TINY, "--out", "there/x.png")
+    assert code == 2 and err.count("\n") == 1 and "deliver it with: clipguide resume outputs/a-fox" in err
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert call("resume", "outputs/a-fox")[0] == 0 and (tmp_path / "there/x.png").exists()
+
+
+def test_closed_streams_close_nothing_else(call, monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["generate", "a fox", *map(str, TINY), "--runs", str(tmp_path / "runs")]) == 0
+    sys.stdout.close()
+    sys.stderr.close()
+    assert (tmp_path / "runs/a-fox/picture.png").exists()
 
 
 def test_a_disk_that_fills_up_later_loses_nothing(call, tmp_path, monkeypatch):

@@ -146,7 +146,7 @@ def test_what_is_no_picture_is_refused(tmp_path, content):
 def test_missing_files_and_folders_are_refused(tmp_path):
     with pytest.raises(UserError, match="is not there"):
         images.read(tmp_path / "none.png")
-    with pytest.raises(UserError, match="is no picture"):
+    with pytest.raises(UserError, match="is no file"):
         images.read(tmp_path)
 
 

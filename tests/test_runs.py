@@ -160,13 +160,19 @@ def test_of_several_runs_all_are_made_or_none(tmp_path, monkeypatch):
 
     def full(run, name, data):
         if run.folder.name == "a-fox-4":
-            raise OSError(28, "No space left on device")
+            raise UserError("No space left on device")
         return write(run, name, data)
 
     monkeypatch.setattr(runs.Run, "write", full)
     with pytest.raises(UserError, match="No space left"):
         runs.create_all(tmp_path, [RECIPE] * 3)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a-fox", "a-fox-2"]
+
+
+def test_what_is_no_line_of_the_log_is_left_out(tmp_path):
+    run = runs.create(tmp_path, RECIPE)
+    (run.folder / "log.jsonl").write_bytes(b'\x00junk\n[]\n5\n{}\n{"step": 3}\n{"step": ')
+    assert run.log() == [{"step": 3}]
 
 
 def test_a_folder_without_a_recipe_is_no_run(tmp_path):

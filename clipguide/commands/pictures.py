@@ -14,6 +14,7 @@ from clipguide import api, hashtags, runs
 from clipguide.commands import delivery, flags
 from clipguide.commands.delivery import Delivery
 from clipguide.commands.progress import Watch
+from clipguide.errors import UserError
 from clipguide.methods import DEFAULT, table
 from clipguide.options import Common, Output, add_flags, validate
 from clipguide.weights import Models
@@ -120,7 +121,11 @@ def deliver(ordered: Order, run: runs.Run) -> int:
 
 def _report(ordered: Order, run: runs.Run, facts: dict[str, Any]) -> int:
     name = runs.slug(runs.title(ordered.planned.texts))
-    pictures, film = ordered.delivery.write(run, name, film=ordered.wants_video)
+    try:
+        pictures, film = ordered.delivery.write(run, name, film=ordered.wants_video)
+    except (OSError, UserError) as error:
+        way = f"what was made is kept; deliver it with: clipguide resume {shlex.quote(str(run.folder))}"
+        raise UserError(f"{error}; {way}") from None
     if run.finished:
         delivery.forget(run)
     facts |= {"finished": run.finished, "run": str(run.folder), "video": film and str(film)}
