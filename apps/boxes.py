@@ -25,18 +25,9 @@ class Picture(gr.Image):
 
     is_template = True  # for Gradio: shown as the image box it derives from
 
-    def __init__(
-        self,
-        root: Path,
-        label: str,
-        *,
-        value: str | None = None,
-        height: int = 200,
-        elem_id: str | None = None,
-        visible: bool = True,
-    ) -> None:
+    def __init__(self, root: Path, label: str, *, height: int = 200, **more: Any) -> None:
+        """more: of gr.Image.  Gradio makes the box anew with some of that for each update of it."""
         super().__init__(
-            value,
             type="filepath",
             format="png",
             sources=["upload", "clipboard"],
@@ -44,8 +35,7 @@ class Picture(gr.Image):
             height=height,
             buttons=[],
             interactive=True,
-            elem_id=elem_id,
-            visible=visible,
+            **more,
         )
         self.root = root
 
@@ -61,7 +51,8 @@ class Painter(gr.ImageEditor):
 
     is_template = True
 
-    def __init__(self, root: Path, label: str, *, height: int = 420, elem_id: str | None = None) -> None:
+    def __init__(self, root: Path, label: str, *, height: int = 420, **more: Any) -> None:
+        """more: of gr.ImageEditor, as for `Picture`."""
         brush = gr.Brush(colors=["#f43f5e"], default_color="#f43f5e", color_mode="fixed")
         super().__init__(
             label=label,
@@ -73,8 +64,8 @@ class Painter(gr.ImageEditor):
             layers=gr.LayerOptions(allow_additional_layers=False),
             buttons=[],
             interactive=True,
-            elem_id=elem_id,
             placeholder="Drop a photo here",
+            **more,
         )
         self.root = root
 

@@ -55,6 +55,7 @@ class Page:
                     label="Where the first text is found",
                     columns=3,
                     object_fit="contain",
+                    buttons=["download", "fullscreen"],  # Gradio's "share" is for its own host
                     interactive=False,
                     visible=False,
                     elem_id="compare-heat",

@@ -74,12 +74,9 @@ class Page:
 
     def _events(self) -> None:
         listing = [self.gallery, self.names]
-        gr.on(
-            [self.refresh.click, self.search.submit, self.page.submit],
-            self.list,
-            [self.search, self.page],
-            listing,
-            **EVENT,
+        gr.on([self.refresh.click, self.page.submit], self.list, [self.search, self.page], listing, **EVENT)
+        self.search.submit(lambda: 1, outputs=self.page, **EVENT).then(
+            self.list, [self.search, self.page], listing, **EVENT
         )
         shown = [self.run, self.stage, self.details, self.files, *self.buttons, self.sure]
         self.gallery.select(self._select, [self.place, self.names], shown, trigger_mode="multiple", **EVENT)

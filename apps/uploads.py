@@ -21,7 +21,7 @@ from apps import words
 from clipguide import brief, images, runs
 from clipguide.errors import UserError
 
-MAX_BYTES = 32 << 20
+MAX_BYTES = 64 << 20  # the painter sends a photo of 24 megapixels as a PNG of about 43 MB
 LONGEST = 2048  # px that an uploaded picture's longer side is shrunk to
 DRAWINGS = (".svg", ".obj", ".ply", ".glb", ".stl")  # kept as they are
 FOLDER = "uploads"

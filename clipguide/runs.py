@@ -170,8 +170,8 @@ class Run:
         return sorted((self.folder / "frames").glob("[0-9]*.png"))
 
     def pictures(self) -> list[Path]:
-        """The result: one for each of the batch."""
-        named = [(re.fullmatch(r"picture-(\d+)\.png", path.name), path) for path in self.folder.iterdir()]
+        """The result: one for each of the batch; the first alone where nothing is there (yet, or any more)."""
+        named = [(re.fullmatch(r"picture-(\d+)\.png", path.name), path) for path in self.folder.glob("picture-*")]
         more = sorted((int(match[1]), path) for match, path in named if match)
         return [self.picture, *(path for _, path in more)]
 

@@ -175,6 +175,12 @@ def test_what_is_no_line_of_the_log_is_left_out(tmp_path):
     assert run.log() == [{"step": 3}]
 
 
+def test_a_run_that_was_removed_has_no_more_than_the_name_of_its_picture(tmp_path):
+    run = runs.create(tmp_path, RECIPE)
+    run.remove()
+    assert run.pictures() == [run.picture] and not run.picture.exists()
+
+
 def test_a_folder_without_a_recipe_is_no_run(tmp_path):
     with pytest.raises(UserError, match="is no run"):
         _ = runs.Run(tmp_path).recipe

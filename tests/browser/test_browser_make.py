@@ -91,6 +91,10 @@ def test_frames_arrive_stop_keeps_the_picture_and_a_restart_finds_it(visit, serv
     shoot(page, "make")
     page.click("#stop")
     over(page, "#stage", "Stopped")
+    for width, height in ((1366, 768), (1280, 1000)):
+        page.set_viewport_size({"width": width, "height": height})
+        frame, shown = (still(page, page.locator(f"#stage {part}").first) for part in (".picture", "img"))
+        assert shown["height"] <= frame["height"] + 1, "the picture is cut off, or lies on its caption"
     kept = page.get_attribute("#stage img", "src")
     assert kept.startswith("data:image/png")
     assert page.outside == [], "the page asked other hosts"
@@ -104,6 +108,14 @@ def test_frames_arrive_stop_keeps_the_picture_and_a_restart_finds_it(visit, serv
     assert page.get_attribute("#history-stage img", "src") == kept
     page.click("#history-open")
     page.wait_for_function("night => document.querySelector('#prompt textarea').value === night", arg=NIGHT)
+
+
+def test_the_form_follows_the_method(visit):
+    page = visit()
+    page.get_by_label("Method").first.click()
+    page.get_by_role("option", name="clipstyler").first.click()
+    page.wait_for_function("document.querySelector('#start-image').innerText.includes('this method needs one')")
+    assert page.locator(".toast-body").count() == 0
 
 
 def test_a_mask_is_painted_and_the_photo_stylised(visit, server, tmp_path):
