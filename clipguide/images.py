@@ -97,13 +97,13 @@ def _decode(path: Path | str) -> Image.Image:
         if file.width * file.height > MAX_PIXELS:
             raise UserError(f"{path} has {file.width} x {file.height} px; at most 64 million pixels are read")
         file.seek(0)
-        image = _eight_bit(ImageOps.exif_transpose(file))
+        image = eight_bit(ImageOps.exif_transpose(file))
         if image.mode not in ("RGB", "RGBA", "P", "PA", "L", "LA", "1"):
             image = image.convert("RGB")  # PIL has no way from CMYK or LAB to RGBA
         return image.convert("RGBA")
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
+def eight_bit(image: Image.Image) -> Image.Image:
     """16 and 32 bit greys scaled to 8 bit (PIL's own conversion would clip them)."""
     if not image.mode.startswith(("I", "F")):
         return image

@@ -81,10 +81,16 @@ class Plan:
         return upscaler.upscale(image, self.common.upscale, self.common.upscaler)
 
     def scorer(self, models: Models) -> Scorer | None:
-        """Scores by the judges that guide; None for a method without any, and without prompts."""
-        if not isinstance(self.settings, Guided) or not self.brief.prompts:
+        """Scores by the judges that guide; None for a method without any, and without prompts that weigh.
+
+        A method may say by `scored(prompts, settings)` what its prompts ask the whole picture to be like.
+        """
+        prompts, module = told(self.brief.prompts, 1.0), method(self.method)
+        if not isinstance(self.settings, Guided) or not any(prompt.weight for prompt in prompts):
             return None
-        return Scorer(models.judges(self.settings.clip), told(self.brief.prompts, 1.0))
+        if hasattr(module, "scored"):
+            prompts = module.scored(prompts, self.settings)
+        return Scorer(models.judges(self.settings.clip), prompts)
 
 
 def plan(texts: Sequence[str], method_name: str | None = None, values: Mapping[str, Any] | None = None) -> Plan:

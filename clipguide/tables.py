@@ -13,6 +13,7 @@ Paths are relative to the table's folder.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import difflib
 import io
@@ -20,12 +21,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clipguide import manifest
+from clipguide import hashtags, manifest
 from clipguide.brief import placed
 from clipguide.errors import UserError
 from clipguide.images import PHOTOS
 from clipguide.jobs import PHOTO_METHOD, SHEETS, Job, grid, name_of
-from clipguide.methods import DEFAULT, METHODS
+from clipguide.methods import DEFAULT, table
 from clipguide.options import Common, options
 from clipguide.plans import method
 
@@ -80,7 +81,7 @@ def read(
         raise UserError(f"{source} says its own styles and seeds; leave those of the command line out")
     if kind == ".txt":
         return grid([None], lines(source), seeds, method=method, settings=settings)
-    found = READERS[kind](source)
+    found = READERS[kind](source, method)
     if isinstance(found, dict):
         return _grid(source, found, method, settings)
     return [_job(source, line, row, method, settings) for line, row in found]
@@ -93,7 +94,7 @@ def _text(path: Path) -> str:
         raise UserError(f"{path} cannot be read ({type(error).__name__}); give a text file in UTF-8") from None
 
 
-def _csv(path: Path) -> list[Row]:
+def _csv(path: Path, method_name: str | None) -> list[Row]:
     text = _text(path)
     head = text.partition("\n")[0]
     delimiter = ";" if ";" in head and "," not in head else ","
@@ -111,13 +112,21 @@ def _csv(path: Path) -> list[Row]:
     except csv.Error as error:
         advice = "end what a quote begins, and double quotes within"
         raise UserError(f"{path.name} line {whole + 1}: no CSV ({error}); {advice}") from None
-    _check_columns(path, reader.fieldnames, {row["method"] for _, row in rows if "method" in row})
+    _check_columns(path, reader.fieldnames, {_method_of(row, method_name) for _, row in rows})
     return rows
 
 
-def _check_columns(path: Path, columns: Sequence[str], methods: set[str]) -> None:
+def _method_of(row: Mapping[str, Any], default: Any) -> Any:
+    """What a row, a hashtag of its prompt, or else the command line names; faults of these are found later."""
+    texts = row.get("prompt", ())
+    with contextlib.suppress(UserError, TypeError):
+        default = hashtags.read((texts,) if isinstance(texts, str) else texts).method or default
+    return row.get("method", default)
+
+
+def _check_columns(path: Path, columns: Sequence[str], methods: set[Any]) -> None:
     """A column that no job can read is a slip of the pen, even where all its cells are empty."""
-    models = [method(name).Settings for name in (methods & METHODS.keys()) | {DEFAULT, PHOTO_METHOD}]
+    models = [method(name).Settings for name in (methods & table().keys()) | {DEFAULT, PHOTO_METHOD}]
     known = {*OWN, *(option.name for model in (Common, *models) for option in options(model))}
     for column in columns:
         if column not in known:
@@ -126,7 +135,7 @@ def _check_columns(path: Path, columns: Sequence[str], methods: set[str]) -> Non
             raise UserError(f"{path.name} line 1: unknown column '{column}'; {hint}")
 
 
-def _yaml(path: Path) -> list[Row] | dict[str, Any]:
+def _yaml(path: Path, _: str | None) -> list[Row] | dict[str, Any]:
     """Rows with their lines, or a grid."""
     import yaml
 
@@ -168,7 +177,7 @@ def _job(source: Path, line: int, row: Mapping[str, Any], method: str | None, se
     own = {name: value for name, value in row.items() if name not in OWN}
     if "photo" in row:
         own["init"] = row["photo"]
-    own = _beside(source, own, row.get("method", method))
+    own = _beside(source, own, _method_of(row, method))
     photo = Path(str(own["init"])).stem if "init" in own else ""
     name = str(row.get("output") or name_of(photo, " ".join(prompts), own.get("seed")))
     prompts = tuple(placed(text, source.parent.absolute()) for text in prompts)
@@ -201,7 +210,7 @@ def _grid(source: Path, found: Mapping[str, Any], method: str | None, settings: 
 
 def _beside(source: Path, values: Mapping[str, Any], method_name: Any) -> dict[str, Any]:
     """The values, their paths relative to the table's folder."""
-    names = [method_name] if method_name in METHODS else [DEFAULT, PHOTO_METHOD]
+    names = [method_name] if method_name in table() else [DEFAULT, PHOTO_METHOD]
     models = [Common, *(method(name).Settings for name in names)]
     paths = {option.name for model in models for option in options(model) if option.kind == "path"}
     return {

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from clipguide.errors import UserError
 from clipguide.models.bert import BertConfig, BertText
 from clipguide.models.clip import BERT, TOKENIZER, build_network, read_tokeniser
 from pretrain.align import class_texts, ridge
@@ -92,12 +93,12 @@ def features(model: nn.Module, tokenise: Any, shards: Path, count: int, side: in
     pictures, texts = [], []
     trunk = model.visual.trunk.to(memory_format=torch.channels_last)
     with torch.no_grad():
-        for batch in islice(Feed(shards, 128, seed=0), count // 128):
+        for batch in islice(Feed(shards, 128, seed=0), -(-count // 128)):
             small = F.interpolate(batch.images.float() / 255, (side, side), mode="bilinear", antialias=True)
             seen = normalise(small, PREPROCESS).contiguous(memory_format=torch.channels_last)
             pictures.append(trunk(seen))
             texts += batch.texts
-    return torch.cat(pictures), embed_texts(model, tokenise, texts)
+    return torch.cat(pictures)[:count], embed_texts(model, tokenise, texts[:count])
 
 
 def show(line: str) -> None:
@@ -112,6 +113,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--side", type=int, default=96, help="of the pictures, in px")
     parser.add_argument("--minutes", type=float, default=8, help="of training for the short text tower")
     options = parser.parse_args(arguments)
+    if options.pairs < 2:
+        raise UserError(f"--pairs {options.pairs}: heads are fitted to 2 pairs or more")
     torch.manual_seed(0)
     trunk = thin_resnet()
     text, stored = short_minilm(list(dict.fromkeys(captions(options.shards))), options.minutes * 60)

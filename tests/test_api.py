@@ -101,6 +101,7 @@ REFUSED = {
     "words of a spot": ({"spot": "a rose:1000"}, "--spot a rose:1000: .*weights lie between"),
     "drawing": ({"method": "clipdraw", "svg": "none.svg"}, "--svg .*none.svg is not there"),
     "no training": ({"method": "clipstyler-fast"}, "--restyler NAME; give one"),
+    "several of a network": ({"method": "clipstyler-fast", "restyler": "x", "batch": 2}, "--batch 2: clipstyler-fast"),
     "style without picture": ({"method": "styleimage"}, "styleimage takes a picture as the style"),
     "evolution of several": ({"method": "shapes", "by": "evolution", "batch": 2}, "--batch 2: evolution"),
     "open bracket": ({"method": "texture", "text": "a [starry car"}, "needs one pair of brackets"),

@@ -46,6 +46,26 @@ def test_a_table_says_all_of_every_job(tmp_path, call):
     assert told["first"]["settings"]["strength"] == 0.5 and told["first"]["settings"]["init"].endswith("in/p000.png")
 
 
+@pytest.mark.parametrize(
+    "method, rows",
+    [
+        ("shapes", ["prompt,count", "a fox,5"]),
+        (None, ["prompt,count", "a fox #lowpoly,5"]),
+        (None, ["prompt,count,method", "a fox,5,shapes"]),
+    ],
+)
+def test_a_table_knows_the_settings_of_a_method_named_anywhere(tmp_path, method, rows):
+    (tmp_path / "jobs.csv").write_text("\n".join(rows))
+    (job,) = jobs.check(tables.read(tmp_path / "jobs.csv", method=method))
+    assert job.method == "shapes" and job.settings["count"] == 5
+
+
+def test_paths_are_relative_to_the_table_where_a_hashtag_names_the_method(tmp_path):
+    (tmp_path / "jobs.yaml").write_text('- {prompt: "a lighthouse #ink", svg: d.svg}')
+    (job,) = tables.read(tmp_path / "jobs.yaml")
+    assert job.settings["svg"] == tmp_path / "d.svg"
+
+
 def test_a_job_is_the_same_wherever_its_files_lie(tmp_path, monkeypatch):
     keys = []
     for folder in ("one", "two"):

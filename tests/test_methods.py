@@ -161,6 +161,19 @@ def test_follows_its_prompt(name, photos, models):
     assert float(score(steps[-1].image)) > float(score(steps[0].image))
 
 
+def test_a_story_whose_last_chapter_weighs_nothing_has_no_score(models):
+    ready = plan(["a castle ^ a tree:0"], "fourier", {"size": SIZE, "steps": 2, "cutouts": 2})
+    assert ready.scorer(models) is None and len(list(ready.steps(models))) == 3
+
+
+def test_a_texture_is_scored_by_what_it_draws(models):
+    image = torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(0))
+    for tileable, words in ((False, "a starry car"), (True, "starry")):
+        values = {"size": SIZE, "tileable": tileable}
+        scored = plan(["a [starry] car"], "texture", values).scorer(models)(image)
+        torch.testing.assert_close(scored, plan([words], "texture", values).scorer(models)(image))
+
+
 def test_an_unknown_method_says_what_there_is():
     with pytest.raises(UserError, match=f"unknown method 'magic'; there are: .*{DEFAULT}"):
         method("magic")

@@ -57,10 +57,10 @@ def test_without_packages_there_are_the_built_in_ones():
 
 def test_an_installed_method_is_found_and_makes_a_picture(example):
     assert methods.table()["stripes"] == ("clipguide_stripes", "from the package clipguide-stripes")
-    values = {"steps": 3, "size": (32, 24), "cutouts": 2, "count": 4}
+    values = {"steps": 3, "size": (32, 24), "cutouts": 2, "count": 4, "batch": 2}
     made = api.generate("a sunset #stripes", models=TinyModels(), **values)
     assert made.recipe["method"] == "stripes" and made.recipe["settings"]["count"] == 4
-    assert made.tensor.shape == (1, 3, 24, 32)
+    assert made.tensor.shape == (2, 3, 24, 32)
     assert len(made.tensor[0].flatten(1).unique(dim=1)[0]) <= 4
 
 

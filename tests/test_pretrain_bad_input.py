@@ -102,6 +102,10 @@ BAD = {
         ("evaluate", "start", "--suite", "zero-shot", "--split", "validation", "--shards", "shards"),
         "--split validation: only project and retrieval measure there",
     ),
+    "sides where a suite has one": (
+        ("evaluate", "start", "--suite", "retrieval", "--size", "96,160", "--shards", "shards"),
+        "--size 96,160: only project measures at other sides",
+    ),
     "looks in compiled stages": (
         train("--mix-styles", "0.5", "--compile", start="resnet"),
         "--mix-styles and --compile do not go together; leave one out",

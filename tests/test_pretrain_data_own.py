@@ -14,8 +14,9 @@ from PIL import Image
 from clipguide.errors import UserError
 from pretrain.cli import main
 from pretrain.data.gather import SPRITE, collect, sprite
-from pretrain.data.pictures import read_bytes
+from pretrain.data.pictures import read_bytes, read_file
 from pretrain.data.shards import captions_in, read_shards
+from pretrain.evaluate.samples import Sample, decode
 from pretrain.feed import read_picture
 
 LONG = "b" * 300  # a key such as addresses make
@@ -65,6 +66,24 @@ def build(*words: object) -> int:
 def test_a_photograph_whose_exif_is_damaged_is_read() -> None:
     damaged = encoded(halves(40, 20), "PNG", exif=b"no tiff at all")
     assert read_bytes(damaged, 64).size == (40, 20) and read_picture(damaged, 16).shape == (3, 16, 16)
+
+
+def test_pictures_of_more_than_eight_bits_keep_their_greys(tmp_path: Path) -> None:
+    import numpy as np
+
+    ramp = np.linspace(0, 65535, 64 * 64).reshape(64, 64)
+    Image.fromarray(ramp.astype(np.uint16)).save(tmp_path / "ramp.png")
+    Image.fromarray((ramp / 65535).astype(np.float32)).save(tmp_path / "ramp.tif")
+    for path in (tmp_path / "ramp.png", tmp_path / "ramp.tif"):
+        measured = decode(Sample(path.name, path.read_bytes, "", {}), 64).numpy()
+        for picture in (np.asarray(read_file(path, 64)), measured):
+            assert abs(picture.mean() - 127.5) < 1 and picture.std() > 70
+
+
+def test_a_drawing_is_known_by_its_ending_in_capitals(tmp_path: Path) -> None:
+    head = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">'
+    (tmp_path / "A.SVG").write_text(f'{head}<rect width="9" height="9"/></svg>')
+    assert max(read_file(tmp_path / "A.SVG", 32).size) == 32
 
 
 def test_phone_photographs_stand_upright() -> None:

@@ -39,6 +39,7 @@ def test_fewer_candidates_are_counted_over_all_choices():
     others = [True] * 3 + [False] * 2
     hits = [sum(chosen) < 2 for chosen in itertools.combinations(others, 3)]
     assert recall_among(torch.tensor([3]), 6, 4, 2) == pytest.approx(sum(hits) / len(hits))
+    assert recall_among(torch.tensor([0]), 1, 1, 1) == 1
 
 
 def test_logistic_regression_is_that_of_scikit_learn():

@@ -52,6 +52,12 @@ class Settings(Restyling):
         return self
 
 
+def check(brief: Brief, settings: Settings) -> None:
+    """UserError for several pictures: the network makes one of each photo."""
+    if brief.batch > 1:
+        raise UserError(f"--batch {brief.batch}: clipstyler-fast makes one picture of a photo; leave it out")
+
+
 def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     """Yields the steps of the training, or with `restyler` the one step of its use; see `core.optimise`.
 

@@ -77,6 +77,12 @@ def check(brief: Brief, settings: Settings) -> None:
         read_wanted(wanted)
 
 
+def scored(prompts: Sequence[Prompt], settings: Settings) -> list[Prompt]:
+    """What the picture should be like: of a tile the texture alone, else the words without their brackets."""
+    parts = [read_wanted(prompt) for prompt in prompts]
+    return _textures(parts) if settings.tileable else [part.whole for part in parts]
+
+
 def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
     """Yields the steps; see `core.optimise`."""
     parts = [read_wanted(prompt) for prompt in brief.prompts]
@@ -90,13 +96,17 @@ def run(brief: Brief, settings: Settings, models: Models) -> Iterator[Step]:
 
 def _tile(brief: Brief, settings: Settings, models: Models, parts: Sequence[Wanted]) -> Iterator[Step]:
     views = crops(settings.cutouts, zoom=(settings.extent, 0.9), wide=0.2)
-    textures = [replace(part.whole, text=part.texture or part.whole.text) for part in parts]
+    textures = _textures(parts)
     terms = prompt_terms(textures, models.judges(settings.clip), views, margin=settings.negative_margin)
     spectrum = Fourier(brief.size, rng=brief.rng(), lr=settings.lr, batch=brief.batch)
     if brief.init is not None:
         spectrum.load(images.read(brief.init, brief.size))
     canvas = Averaged(Rolled(spectrum), settings.average)
     yield from _optimise(brief, settings, models, canvas, terms)
+
+
+def _textures(parts: Sequence[Wanted]) -> list[Prompt]:
+    return [replace(part.whole, text=part.texture or part.whole.text) for part in parts]
 
 
 def _paint(brief: Brief, settings: Settings, models: Models, parts: Sequence[Wanted]) -> Iterator[Step]:

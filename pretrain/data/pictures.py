@@ -10,6 +10,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from clipguide.images import eight_bit
+
 Image.MAX_IMAGE_PIXELS = 200_000_000
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")  # what files of pictures are called
 
@@ -28,7 +30,7 @@ def draw_svg(text: str, side: int) -> Image.Image:
 
 def read_file(path: Path, side: int) -> Image.Image:
     """Read a picture file (any format of PIL, or SVG), cropped to what is drawn where it has a transparent ground."""
-    if path.suffix == ".svg":
+    if path.suffix.lower() == ".svg":
         return draw_svg(path.read_text(encoding="utf-8", errors="replace"), side)
     return read_bytes(path.read_bytes(), side)
 
@@ -37,7 +39,7 @@ def read_bytes(data: bytes, side: int) -> Image.Image:
     """As `read_file`, from the bytes of a picture file, upright as its camera was held."""
     opened = Image.open(io.BytesIO(data))
     opened.draft("RGB", (side * 2, side * 2))
-    picture = upright(opened)
+    picture = eight_bit(upright(opened))
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         return shrink(trim(picture.convert("RGBA")), side)
     return shrink(picture.convert("RGB"), side)

@@ -52,12 +52,14 @@ def main(arguments: list[str]) -> int:
 
 
 def check(options: argparse.Namespace, names: Sequence[str]) -> None:
-    """UserError for a folder that is not there, and for suites that have nothing of --split."""
+    """UserError for a folder that is not there, and for suites that have nothing of --split or --size."""
     for folder in (options.shards, options.images):
         if folder is not None and not folder.is_dir():
             raise UserError(f"{folder} is no folder; give one that exists")
     if options.split != "test" and not set(names) <= set(SPLIT):
         raise UserError(f"--split {options.split}: only {' and '.join(SPLIT)} measure there; give --suite one of them")
+    if options.size and "project" not in names:
+        raise UserError(f"--size {options.size}: only project measures at other sides; give --suite project")
 
 
 def make_parser() -> Parser:

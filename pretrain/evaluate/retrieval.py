@@ -90,4 +90,6 @@ def recall_among(ahead: Tensor, size: int, smaller: int, k: int) -> float:
     """
     from scipy.stats import hypergeom
 
+    if size == 1:
+        return 1.0
     return float(hypergeom.cdf(k - 1, size - 1, ahead.cpu().numpy(), smaller - 1).mean())

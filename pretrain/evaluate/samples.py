@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from clipguide.errors import UserError
+from clipguide.images import eight_bit
 from pretrain.data.pictures import PICTURES
 from pretrain.data.shards import read_place, read_shard
 
@@ -101,7 +102,7 @@ def decode(sample: Sample, size: int) -> Tensor:
 
     try:
         with Image.open(io.BytesIO(sample.read())) as opened:
-            whole = ImageOps.exif_transpose(opened).convert("RGBA")
+            whole = eight_bit(ImageOps.exif_transpose(opened)).convert("RGBA")
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{sample.key} is no picture that can be read ({error}); mend it or remove it") from None
     ground = Image.alpha_composite(Image.new("RGBA", whole.size, "white"), whole).convert("RGB")
