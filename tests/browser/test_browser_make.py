@@ -114,7 +114,7 @@ def test_the_form_follows_the_method(visit):
     page = visit()
     page.get_by_label("Method").first.click()
     page.get_by_role("option", name="clipstyler").first.click()
-    page.wait_for_function("document.querySelector('#start-image').innerText.includes('this method needs one')")
+    page.wait_for_function("document.querySelector('#start-image')?.innerText.includes('this method needs one')")
     assert page.locator(".toast-body").count() == 0
 
 
