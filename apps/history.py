@@ -83,11 +83,8 @@ class Page:
         self.video.click(self._make_video, self.run, self.files, **one_at_a_time("video"))
         form, stage_of = self.making.ask, [self.making.place, self.run]
         fields = [form.prompt, form.negative, form.method, form.steps, form.aspect, form.side, form.seed, form.start]
-        for button, act, told in (
-            (self.open, self._open, [*fields, self.making.filled, *self.making.outputs, self.tabs]),
-            (self.again, self._again, [self.making.run, self.tabs]),
-            (self.go_on, self._continue, [self.making.run, self.tabs]),
-        ):
+        told = [*fields, self.making.filled, *self.making.outputs, self.tabs]
+        for button, act in ((self.open, self._open), (self.again, self._again), (self.go_on, self._continue)):
             begun = button.click(act, stage_of, told, **EVENT)
             begun.success(  # an event of its own: whoever watches can press the button again
                 self.making.watch, self.making.place, self.making.outputs, trigger_mode="multiple", **EVENT
@@ -175,6 +172,7 @@ class Page:
         )
 
     def _open(self, place: stage.Place, name: str) -> tuple:
+        """Puts the run on the stage of the Make tab, and what it was made with into its form, and opens that."""
         run, job = self._find(name), self.studio.runner.find(name)
         going_on = job is not None and not job.over
         place.take(*[job] if going_on else [])
@@ -211,19 +209,17 @@ class Page:
 
     def _again(self, place: stage.Place, name: str) -> tuple:
         made = describe.recipe(self._find(name))
-        return self._begun(place, self.studio.start, made["prompts"], made["method"], made["settings"])
+        return self._open(place, self._begun(self.studio.start, made["prompts"], made["method"], made["settings"]))
 
     def _continue(self, place: stage.Place, name: str) -> tuple:
-        return self._begun(place, self.studio.resume, self._find(name))
+        return self._open(place, self._begun(self.studio.resume, self._find(name)))
 
-    def _begun(self, place: stage.Place, begin: Callable[..., Job], *given: Any) -> tuple:
-        """Puts a job on the stage of the Make tab, and opens that."""
+    def _begun(self, begin: Callable[..., Job], *given: Any) -> str:
+        """The name of the job that was begun."""
         try:
-            job = begin(*given)
+            return begin(*given).name
         except UserError as error:
             raise uploads.refused(error) from None
-        place.take(job)
-        return job.name, gr.Tabs(selected="make")
 
     def _make_video(self, name: str) -> dict:
         run = self._find(name)

@@ -36,6 +36,7 @@ def test_history_shows_makes_again_and_deletes(visit, server):
     count = len(list(server.runs.glob("*/recipe.json")))
     page.click("#history-again")
     over(page, "#stage")
+    assert page.input_value("#prompt textarea") == "a lighthouse by the sea", "the form is that of the run on the stage"
     assert len(list(server.runs.glob("*/recipe.json"))) == count + 1
     open_tab(page, "History")
     page.click("#history-refresh")
