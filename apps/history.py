@@ -75,9 +75,7 @@ class Page:
     def _events(self) -> None:
         listing = [self.gallery, self.names]
         gr.on([self.refresh.click, self.page.submit], self.list, [self.search, self.page], listing, **EVENT)
-        self.search.submit(lambda: 1, outputs=self.page, **EVENT).then(
-            self.list, [self.search, self.page], listing, **EVENT
-        )
+        self.search.submit(lambda search: (*self.list(search, 1), 1), self.search, [*listing, self.page], **EVENT)
         shown = [self.run, self.stage, self.details, self.files, *self.buttons, self.sure]
         self.gallery.select(self._select, [self.place, self.names], shown, trigger_mode="multiple", **EVENT)
         self.video.click(self._make_video, self.run, self.files, **one_at_a_time("video"))

@@ -204,7 +204,7 @@ def _grid(source: Path, found: Mapping[str, Any], method: str | None, settings: 
         photos = [source.parent / photo for photo in photos]
     else:
         raise UserError(f"{source.name}: photos are a folder, or a list of files")
-    own = {**settings, **_beside(source, own, method)}
+    own = {**settings, **_beside(source, own, _method_of({"prompt": lists["styles"]}, method))}
     return grid(photos or [None], lists["styles"], lists["seeds"], method=method, settings=own)
 
 

@@ -12,10 +12,6 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-
-# Its functions have the process group of the moment of this import as their default. Imported first after `join`, as
-# torch's optimisers do, it would keep the group and its threads alive past `leave`.
-import torch.distributed.nn
 from torch import Tensor, nn
 
 
@@ -33,6 +29,10 @@ def join(device: str) -> None:
     device: where the run computes; "cuda" is another GPU in each process of a machine.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        # Its functions have the process group of the moment of this import as their default. Imported after that group
+        # is made, as torch's optimisers do, it would keep the group and its threads alive past `leave`.
+        import torch.distributed.nn
+
         if device == "cuda":
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")

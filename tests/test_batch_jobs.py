@@ -62,8 +62,10 @@ def test_a_table_knows_the_settings_of_a_method_named_anywhere(tmp_path, method,
 
 def test_paths_are_relative_to_the_table_where_a_hashtag_names_the_method(tmp_path):
     (tmp_path / "jobs.yaml").write_text('- {prompt: "a lighthouse #ink", svg: d.svg}')
-    (job,) = tables.read(tmp_path / "jobs.yaml")
-    assert job.settings["svg"] == tmp_path / "d.svg"
+    (row,) = tables.read(tmp_path / "jobs.yaml")
+    (tmp_path / "jobs.yaml").write_text('{styles: ["a lighthouse #ink"], settings: {svg: d.svg}}')
+    (style,) = tables.read(tmp_path / "jobs.yaml")
+    assert row.settings["svg"] == style.settings["svg"] == tmp_path / "d.svg"
 
 
 def test_a_job_is_the_same_wherever_its_files_lie(tmp_path, monkeypatch):

@@ -238,17 +238,3 @@ def test_a_page_over_a_relative_folder_knows_its_uploads(tmp_path, models, monke
 def test_sizes_of_shapes_and_variations():
     assert order.size("16:9", 256) == (256, 144) and order.size("square", 64) == (64, 64)
     assert order.shrunk((512, 256)) == (128, 64) and order.shrunk((64, 32)) == (64, 32)
-
-
-def test_picture_boxes_can_be_updated(tmp_path):
-    """Gradio makes a component anew for each update, from what it was made of and what is new."""
-    import gradio as gr
-
-    from apps.boxes import Painter, Picture
-
-    with gr.Blocks():
-        boxes = [Picture(tmp_path, "Start image", elem_id="start"), Painter(tmp_path, "Photo", elem_id="photo")]
-    for box in boxes:
-        again = type(box)(**{**box.constructor_args, "visible": False, "label": "Another", "render": False})
-        told = again.get_config()
-        assert (told["visible"], told["label"], again.elem_id) == (False, "Another", box.elem_id)
