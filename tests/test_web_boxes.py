@@ -4,7 +4,7 @@ import pytest
 
 gr = pytest.importorskip("gradio")
 
-from apps.boxes import Painter, Picture  # noqa: E402
+from apps.boxes import Painter, Picture
 
 
 def test_picture_boxes_can_be_updated(tmp_path):
