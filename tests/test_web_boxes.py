@@ -2,7 +2,9 @@
 
 import pytest
 
-gr = pytest.importorskip("gradio")
+pytest.importorskip("gradio")
+
+import gradio as gr
 
 from apps.boxes import Painter, Picture
 
